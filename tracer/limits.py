@@ -1,0 +1,80 @@
+"""How much the node holds: the bounds, their defaults, and the environment variables that set them.
+
+Source: OpenTelemetry, configuration/sdk-environment-variables, Attribute Limits, Span Limits, Event and Link Limits.
+"""
+
+from __future__ import annotations
+
+from .errors import quoted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Callable, Optional
+
+#: Most spans that are open at once; at about 600 bytes each they take some 60 MB.
+OPEN_SPANS = 100_000
+#: Most ended spans that are kept for `get_span`.
+ENDED_SPANS = 1_000
+#: Most attributes of a span, an event or a link, most events and most links of a span; OpenTelemetry's default.
+PARTS = 128
+
+#: Which variables set which limit; the first that is set counts.
+_VARIABLES = {
+    "attributes": ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT"),
+    "event_attributes": ("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT",),
+    "link_attributes": ("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT",),
+    "events": ("OTEL_SPAN_EVENT_COUNT_LIMIT",),
+    "links": ("OTEL_SPAN_LINK_COUNT_LIMIT",),
+    "value_characters": ("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"),
+}
+
+
+class Limits:
+    """The bounds of one node.
+
+    Args:
+        open_spans: spans that are open at once.
+        ended_spans: ended spans that are kept.
+        attributes, event_attributes, link_attributes: attributes of one span, of one event, of one link.
+        events, links: events and links of one span.
+        value_characters: characters of a string in an attribute's value; None for no bound.
+    """
+
+    def __init__(
+        self,
+        open_spans: int = OPEN_SPANS,
+        ended_spans: int = ENDED_SPANS,
+        attributes: int = PARTS,
+        event_attributes: int = PARTS,
+        link_attributes: int = PARTS,
+        events: int = PARTS,
+        links: int = PARTS,
+        value_characters: Optional[int] = None,
+    ) -> None:
+        self.open_spans = open_spans
+        self.ended_spans = ended_spans
+        self.attributes = attributes
+        self.event_attributes = event_attributes
+        self.link_attributes = link_attributes
+        self.events = events
+        self.links = links
+        self.value_characters = value_characters
+
+
+def limits_in(environment: Mapping[str, str], warn: Callable[[str], None]) -> dict[str, int]:
+    """Read the limits that the environment sets, by the names of the arguments of `Limits`.
+
+    Args:
+        environment: the variables.
+        warn: takes a sentence about each variable that is no whole number; it is passed over.
+    """
+    found: dict[str, int] = {}
+    for name, variables in _VARIABLES.items():
+        for variable in variables:
+            value = environment.get(variable, "")
+            if value.isascii() and value.isdigit():
+                found.setdefault(name, int(value))
+            elif value:
+                warn(f"{variable} is passed over: it must be a whole number, not {quoted(value)}")
+    return found

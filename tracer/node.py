@@ -1,0 +1,253 @@
+"""The node: which message goes to whom, which replies are sent, and where to.
+
+Owns the addresses, `init`, `echo` and `generate`, the two ways of answering, and the making of errors into replies; knows
+no stream and no part of a span.  One line in, at most one line out.
+Read next: `messages.py` before it, `manager.py` and `replies.py` behind it.
+"""
+
+from __future__ import annotations
+
+from . import replies
+from .errors import (
+    MalformedLineError,
+    MalformedRequestError,
+    NodeNameError,
+    RequestError,
+    UnsupportedTypeError,
+)
+from .fields import maybe_integer, maybe_texts, text, wrong
+from .messages import SHORT_LINE, decode, scan
+from .span import Span
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Optional
+
+    from .fields import Body
+    from .manager import SpanManager
+    from .span import Origin
+
+    #: Serves a message, tells whether it is answered, and writes the opening of the answer.
+    Action = tuple[Callable[[Body], Any], Callable[[Body], bool], Callable[[Any], str]]
+
+#: Longest line, its end not counted; larger than any message that a person or Maelstrom sends.
+MAX_LINE_BYTES = 1 << 20
+#: Most addresses whose envelopes are remembered, and the longest: a peer may use a new one on every line.
+_ADDRESSES, _ADDRESS_CHARACTERS = 256, 200
+
+#: The messages about one span, and whether one of that type may claim it.
+_ABOUT_A_SPAN = {
+    "span_event": True,
+    "span_link": True,
+    "span_update": True,
+    "span_end": True,
+    "span_error": True,
+    "get_span": False,
+}
+
+
+def _always(body: Body) -> bool:
+    return True
+
+
+def _never(body: Body) -> bool:
+    return False
+
+
+def _has_msg_id(body: Body) -> bool:
+    return body.get("msg_id") is not None
+
+
+def _states_kind(body: Body) -> bool:
+    return body.get("kind") is not None
+
+
+class Node:
+    """A node that answers line by line.
+
+    Args:
+        manager: keeps the spans.
+        complain: takes one sentence about a line that was refused or a bug that it met.
+        max_line_bytes: the longest line.
+        auto_clock: change to the real clock if the first message is an `init`.
+    """
+
+    def __init__(
+        self,
+        manager: SpanManager,
+        complain: Callable[[str], None],
+        max_line_bytes: int = MAX_LINE_BYTES,
+        auto_clock: bool = False,
+    ) -> None:
+        self._manager = manager
+        self._complain = complain
+        self._max_line_bytes = max_line_bytes
+        self._short_line = min(SHORT_LINE, max_line_bytes)
+        self._auto_clock = auto_clock
+        #: The name that `init` gave; None the plain way.
+        self.node_id: Optional[str] = None
+        # How many messages were sent the Maelstrom way; the next one's msg_id.
+        self._sent = 0
+        # The envelopes sent lately: the addresses, one copy for all spans created under them, and the opening text.
+        self._envelopes: dict[Origin, tuple[Origin, str]] = {}
+        self._actions = self._table(maelstrom=False)
+
+    def answer(self, line: bytes) -> Optional[str]:
+        """Serve one line.
+
+        Args:
+            line: without its `\\n`.
+        Returns:
+            The reply, without an end of line; None if there is none.
+        """
+        try:
+            body, origin = self._read(line)
+        except MalformedLineError as refused:
+            self._complain(str(refused))
+            return None
+        if body is None or body.get("in_reply_to") is not None:
+            return None
+        if self._auto_clock:
+            self._choose_clock(body)
+        try:
+            message_type = body.get("type")
+            action = self._actions.get(message_type) if type(message_type) is str else None
+            msg_id = body.get("msg_id")
+            if action is None or (msg_id is not None and type(msg_id) is not int):
+                raise self._refusal(body)
+            serve, is_answered, write = action
+            result = serve(body)
+        except Exception as error:
+            return self._refuse(error, body, origin)
+        if origin is None:
+            if type(result) is Span:
+                origin = result.origin
+        elif message_type == "create_span":
+            result.origin = self._envelope(origin)[0]
+        if not is_answered(body):
+            return None
+        # The plain way's `span_created` does not say what it replies to: the task's third example.
+        return self._send(write(result), None if write is replies.span_created else msg_id, origin)
+
+    def _read(self, line: bytes) -> tuple[Optional[Body], Optional[Origin]]:
+        """Read a line as a body and the addresses of its envelope, if it had one; a blank line has no body."""
+        message = self._decode(line)
+        if message is None:
+            return None, None
+        self._manager.clock.tick()
+        if "body" not in message:
+            return message, None
+        body, src, dest = message["body"], message.get("src"), message.get("dest")
+        if type(body) is dict and type(src) is str and src and type(dest) is str and dest:
+            return body, (src, dest)
+        raise MalformedLineError('an envelope needs "src" and "dest", non-empty strings, and "body", an object')
+
+    def _decode(self, line: bytes) -> Optional[dict[str, Any]]:
+        if len(line) <= self._short_line:
+            try:
+                text = line.decode()
+                message, end = scan(text, 0)
+                if end == len(text) and type(message) is dict:
+                    return message
+            except (ValueError, StopIteration):
+                pass
+        return decode(line, self._max_line_bytes)
+
+    def _table(self, maelstrom: bool) -> dict[str, Action]:
+        """List the messages: who serves each, when it is answered, and how."""
+        spans = self._manager
+        if maelstrom:
+            created, changed, write_created = _has_msg_id, _has_msg_id, replies.span_created_in_trace
+        else:
+            created, changed, write_created = _states_kind, _never, replies.span_created
+        return {
+            "init": (self._init, _always, replies.init_ok),
+            "echo": (self._echo, _always, replies.echo_ok),
+            "generate": (self._generate, _always, replies.generate_ok),
+            "create_span": (spans.create_span, created, write_created),
+            "span_event": (spans.span_event, changed, replies.span_event_ok),
+            "span_link": (spans.span_link, changed, replies.span_link_ok),
+            "span_update": (spans.span_update, changed, replies.span_update_ok),
+            "span_end": (spans.span_end, _always, replies.span_ended),
+            "span_error": (spans.span_error, _always, replies.span_failed),
+            "get_span": (spans.get_span, _always, replies.get_span_ok),
+        }
+
+    def _init(self, body: Body) -> None:
+        node_id = text(body, "node_id")
+        maybe_texts(body, "node_ids")
+        if self.node_id not in (None, node_id):
+            raise NodeNameError(node_id, self.node_id)
+        if self.node_id is None:
+            self.node_id = node_id
+            self._manager.use_name(node_id)
+            self._actions = self._table(maelstrom=True)
+            self._envelopes.clear()
+
+    def _echo(self, body: Body) -> Any:
+        if body.get("echo") is None:
+            raise wrong("echo", "any JSON", None)
+        return body["echo"]
+
+    def _generate(self, body: Body) -> str:
+        return self._manager.generate()
+
+    def _choose_clock(self, body: Body) -> None:
+        """Take the real clock if the first message is an `init`, whether it is accepted or not."""
+        self._auto_clock = False
+        if body.get("type") == "init":
+            self._manager.use_real_time()
+
+    def _refusal(self, body: Body) -> RequestError:
+        """Make the error for a message that nobody serves: its type or msg_id is wrong, or the type unknown."""
+        try:
+            message_type = text(body, "type")
+            maybe_integer(body, "msg_id")
+        except MalformedRequestError as error:
+            return error
+        return UnsupportedTypeError(message_type)
+
+    def _refuse(self, error: Exception, body: Body, origin: Optional[Origin]) -> Optional[str]:
+        """Complain about a message that failed, and answer it if it can be."""
+        if isinstance(error, RequestError):
+            code, sentence = error.code, str(error)
+            self._complain(sentence)
+        else:
+            code, sentence = RequestError.code, f"this node has a bug: {type(error).__name__}"
+            self._complain(_traceback(error))
+        msg_id = body.get("msg_id")
+        if type(msg_id) is not int:
+            return None
+        message_type = body.get("type")
+        if origin is None and type(message_type) is str and message_type in _ABOUT_A_SPAN:
+            span = self._manager.addressee(body, claims=_ABOUT_A_SPAN[message_type])
+            origin = None if span is None else span.origin
+        return self._send(replies.error(code, sentence), msg_id, origin)
+
+    def _send(self, opening: str, in_reply_to: Optional[int], origin: Optional[Origin]) -> str:
+        """Put the end to a body, and the envelope around it if it goes back to an envelope."""
+        if in_reply_to is not None:
+            opening = f'{opening}, "in_reply_to": {in_reply_to}'
+        if self.node_id is not None:
+            opening = f'{opening}, "msg_id": {self._sent}'
+            self._sent += 1
+        return opening + "}" if origin is None else f"{self._envelope(origin)[1]}{opening}}}}}"
+
+    def _envelope(self, origin: Origin) -> tuple[Origin, str]:
+        """Return addresses and the opening of the envelope that answers them."""
+        known = self._envelopes.get(origin)
+        if known is not None:
+            return known
+        src, dest = origin
+        made = (origin, replies.envelope(self.node_id or dest, src))
+        if len(src) + len(dest) <= _ADDRESS_CHARACTERS:
+            if len(self._envelopes) >= _ADDRESSES:
+                self._envelopes.clear()
+            self._envelopes[origin] = made
+        return made
+
+
+def _traceback(error: Exception) -> str:
+    import traceback
+
+    return "a bug in this node: " + "".join(traceback.format_exception(type(error), error, error.__traceback__)).strip()

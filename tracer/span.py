@@ -1,0 +1,237 @@
+"""One span: its parts, its bounds, and the table of its life.
+
+Owns what a span holds and which message is allowed when; knows no JSON text, no other span, no stream.
+Read next: `manager.py`, which keeps many.
+Source: OpenTelemetry, trace/api, Span; the error codes are Maelstrom's.
+"""
+
+from __future__ import annotations
+
+from .errors import SpanEndedError, SpanExistsError, SpanNotFoundError, TimeOrderError
+from .trace_context import SpanContext
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Optional, Union
+
+    from .limits import Limits
+
+    Refusal = Union[SpanExistsError, SpanNotFoundError, SpanEndedError]
+    #: `src` and `dest` of the envelope that a span was created in.
+    Origin = tuple[str, str]
+    #: A name, a time in microseconds, and attributes.
+    Event = tuple[str, int, Optional["Attributes"]]
+    #: The linked span, and attributes.
+    Link = tuple[SpanContext, Optional["Attributes"]]
+
+#: Kinds and statuses, in the order of OpenTelemetry's numbers (kinds from 1, statuses from 0).
+KINDS = ("INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")
+STATUSES = ("UNSET", "OK", "ERROR")
+
+UNKNOWN, OPEN, ENDED = "unknown id", "open", "ended, still kept"
+
+#: A span's life: for each trigger, what a span in each state becomes, or the error that refuses the message.
+LIFECYCLE: dict[str, dict[str, Union[str, type[Refusal]]]] = {
+    "create": {UNKNOWN: OPEN, OPEN: SpanExistsError, ENDED: SpanExistsError},
+    "change": {UNKNOWN: SpanNotFoundError, OPEN: OPEN, ENDED: SpanEndedError},
+    "end": {UNKNOWN: SpanNotFoundError, OPEN: ENDED, ENDED: SpanEndedError},
+    "get": {UNKNOWN: SpanNotFoundError, OPEN: OPEN, ENDED: ENDED},
+}
+
+
+def step(trigger: str, state: str, span_id: str) -> str:
+    """Look up what a trigger makes of a span in that state: its next state.
+
+    Raises:
+        SpanNotFoundError, SpanExistsError, SpanEndedError: as LIFECYCLE has it.
+    """
+    outcome = LIFECYCLE[trigger][state]
+    if isinstance(outcome, str):
+        return outcome
+    raise outcome(span_id)
+
+
+class Attributes(dict):  # type: ignore[type-arg]
+    """Attributes in the order they were first set; those beyond the bound are dropped and counted.
+
+    Source: OpenTelemetry, common, Attribute Limits.
+    """
+
+    __slots__ = ("dropped",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        #: How many were dropped.
+        self.dropped = 0
+
+    def put(self, attributes: dict[str, Any], bound: int, value_characters: Optional[int]) -> None:
+        """Set attributes, each new key while there is room; a known key is overwritten in its place.
+
+        Args:
+            attributes: any JSON values; they are kept as they are, not copied.
+            bound: most attributes.
+            value_characters: longest string in a value, which is cut to it; None for any length.
+        """
+        for key, value in attributes.items():
+            if key in self or len(self) < bound:
+                self[key] = value if value_characters is None else _cut(value, value_characters)
+            else:
+                self.dropped += 1
+
+
+def bounded(attributes: dict[str, Any], bound: int, value_characters: Optional[int]) -> Attributes:
+    """Make attributes that obey a bound."""
+    kept = Attributes()
+    kept.put(attributes, bound, value_characters)
+    return kept
+
+
+def _cut(value: Any, characters: int) -> Any:
+    """Copy a JSON value with every string in it cut, at any depth; keys stay whole."""
+    if isinstance(value, str):
+        return value[:characters]
+    if isinstance(value, list):
+        return [_cut(item, characters) for item in value]
+    if isinstance(value, dict):
+        return {key: _cut(item, characters) for key, item in value.items()}
+    return value
+
+
+class Span:
+    """One operation in a trace.
+
+    Args:
+        span_id: its name on the wire.
+        name: what it does.
+        trace_id, own_id, flags: its identity in the trace; see `SpanContext`.
+    """
+
+    # Few and bare slots: a hundred thousand open spans are held at about 600 bytes each.
+    __slots__ = (
+        "_dropped",
+        "_end",
+        "_events",
+        "attributes",
+        "flags",
+        "kind",
+        "links",
+        "name",
+        "origin",
+        "own_id",
+        "parent",
+        "span_id",
+        "start_us",
+        "trace_id",
+    )
+
+    def __init__(self, span_id: str, name: str, trace_id: int, own_id: int, flags: int) -> None:
+        self.span_id = span_id
+        self.name = name
+        #: One of KINDS.
+        self.kind = "INTERNAL"
+        #: Microseconds since the Unix epoch, as every time here.
+        self.start_us = 0
+        self.trace_id = trace_id
+        self.own_id = own_id
+        self.flags = flags
+        #: `src` and `dest` of the envelope that it was created in; None for a bare message.
+        self.origin: Optional[Origin] = None
+        #: The parent's identity; None for the root of a trace.
+        self.parent: Optional[SpanContext] = None
+        #: None as long as none was set.
+        self.attributes: Optional[Attributes] = None
+        #: None as long as there is none.
+        self.links: Optional[list[Link]] = None
+        # Three items an event, name, time, attributes: half the memory of a tuple each.
+        self._events: Optional[list[Any]] = None
+        # Time, status and error, all set at once by the end; None while open.
+        self._end: Optional[tuple[int, str, Optional[str]]] = None
+        # How many events and links were dropped.
+        self._dropped = (0, 0)
+
+    @property
+    def state(self) -> str:
+        """OPEN or ENDED."""
+        return OPEN if self._end is None else ENDED
+
+    @property
+    def end_us(self) -> Optional[int]:
+        """When it ended; None while open."""
+        return None if self._end is None else self._end[0]
+
+    @property
+    def duration_us(self) -> Optional[int]:
+        """How long it took; None while open."""
+        return None if self._end is None else self._end[0] - self.start_us
+
+    @property
+    def status(self) -> str:
+        """One of STATUSES; UNSET while open."""
+        return "UNSET" if self._end is None else self._end[1]
+
+    @property
+    def error(self) -> Optional[str]:
+        """What went wrong, where status is ERROR and the message said it."""
+        return None if self._end is None else self._end[2]
+
+    @property
+    def context(self) -> SpanContext:
+        """Its identity, as children and links name it."""
+        return SpanContext(self.trace_id, self.own_id, self.flags)
+
+    @property
+    def events(self) -> list[Event]:
+        """Its events, in the order they came: name, time, attributes."""
+        flat = self._events or []
+        return list(zip(flat[::3], flat[1::3], flat[2::3]))
+
+    @property
+    def dropped_events(self) -> int:
+        """How many events came when there was no room."""
+        return self._dropped[0]
+
+    @property
+    def dropped_links(self) -> int:
+        """How many links came when there was no room."""
+        return self._dropped[1]
+
+    def set_attributes(self, attributes: dict[str, Any], limits: Limits) -> None:
+        """Set attributes; the one check of their number is here."""
+        if self.attributes is None:
+            self.attributes = Attributes()
+        self.attributes.put(attributes, limits.attributes, limits.value_characters)
+
+    def add_event(self, name: str, timestamp_us: int, attributes: Optional[dict[str, Any]], limits: Limits) -> None:
+        """Record something that happened at a point in time, or count it as dropped."""
+        events = self._events
+        if (0 if events is None else len(events)) >= 3 * limits.events:
+            self._dropped = (self._dropped[0] + 1, self._dropped[1])
+            return
+        kept = None if attributes is None else bounded(attributes, limits.event_attributes, limits.value_characters)
+        if events is None:
+            self._events = [name, timestamp_us, kept]
+        else:
+            events += (name, timestamp_us, kept)
+
+    def add_link(self, context: SpanContext, attributes: Optional[dict[str, Any]], limits: Limits) -> None:
+        """Relate this span to another one, or count the link as dropped."""
+        links = [] if self.links is None else self.links
+        if len(links) >= limits.links:
+            self._dropped = (self._dropped[0], self._dropped[1] + 1)
+            return
+        kept = None if attributes is None else bounded(attributes, limits.link_attributes, limits.value_characters)
+        links.append((context, kept))
+        self.links = links
+
+    def check_end(self, end_us: int) -> None:
+        """Refuse an end before the start.
+
+        Raises:
+            TimeOrderError: `end_us` lies before `start_us`.
+        """
+        if end_us < self.start_us:
+            raise TimeOrderError(self.span_id, self.start_us, end_us)
+
+    def end(self, end_us: int, status: str, error: Optional[str]) -> None:
+        """End it, for good."""
+        self._end = (end_us, status, error)
