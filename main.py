@@ -17,17 +17,20 @@ import sys
 
 from tracer import CountedIds, Limits, LineBuffer, Node, SimulatedClock, SpanManager, __version__
 from tracer.complaints import Complaints
+from tracer.errors import quoted
 from tracer.limits import limits_in
 from tracer.options import parse_options
 from tracer.streams import Input, occupy_standard_descriptors, write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Callable
+    from typing import Callable, Optional
 
+    from tracer.exporter import FileExporter
     from tracer.options import Options
 
+#: A bad option, as argparse has it.
+EX_OPTION = 2
 #: sysexits.h: an input or output error.
 EX_IOERR = 74
 #: What a shell adds to the number of the signal that ended a process.
@@ -41,61 +44,92 @@ def main(arguments: list[str]) -> int:
     occupy_standard_descriptors()
     options = parse_options(arguments, __version__)
     complaints = Complaints(options.verbose)
-    manager = build_manager(options, complaints.say)
+    exporter = None
+    if options.export is not None:
+        exporter = open_exporter(options.export, complaints.say)
+        if exporter is None:
+            return EX_OPTION
+    manager = build_manager(options, complaints.say, exporter)
     node = Node(manager, complaints.complain, options.max_line_bytes, auto_clock=options.clock == "auto")
     source = Input()
 
-    def send(text: str) -> None:
-        write(1, text.encode())
+    def send(replies: list[str]) -> None:
+        if exporter is not None:
+            # A span is in the file before anybody is told of its end.
+            exporter.flush()
+        replies.append("")
+        write(1, "\n".join(replies).encode())
+        replies.clear()
+
+    failure, why = 0, "the input ended"
+    try:
+        with source:
+            serve(source, send, node, complaints, options.max_line_bytes)
+    except BrokenPipeError:
+        failure, why = SIGNALLED + signal.SIGPIPE, "stdout was closed"
+    except OSError as error:
+        failure, why = EX_IOERR, f"stdin or stdout failed: {error.strerror}"
+        complaints.say(why)
+    if source.signal:
+        why = f"{signal.Signals(source.signal).name} ended the node"
+    lost = 0
+    if exporter is not None:
+        lost = exporter.close(manager.open_spans(), manager.clock.now_us, f"still open when {why}")
+    if failure:
+        return failure
+    complaints.summarize([span.span_id for span in manager.open_spans()])
+    if options.timeline:
+        # Imported when it is asked for: the tables of Unicode take time to load.
+        from tracer.timeline import draw
+
+        draw(manager)
+    return SIGNALLED + source.signal if source.signal else min(lost, 1)
+
+
+def open_exporter(path: str, say: Callable[[str], None]) -> Optional[FileExporter]:
+    """Open the file that ended spans go to; None where that cannot be, which is said."""
+    from tracer.exporter import FileExporter
 
     try:
-        serve(source, send, node, complaints, options.max_line_bytes)
-    except BrokenPipeError:
-        return SIGNALLED + signal.SIGPIPE
+        return FileExporter(path, os.environ, say)
     except OSError as error:
-        complaints.say(f"stdin or stdout failed: {error.strerror}")
-        return EX_IOERR
-    complaints.summarize([span.span_id for span in manager.open_spans()])
-    return SIGNALLED + source.signal if source.signal else 0
+        say(f"cannot export to {quoted(path)}: {error.strerror}")
+        return None
 
 
-def build_manager(options: Options, say: Callable[[str], None]) -> SpanManager:
+def build_manager(
+    options: Options, say: Callable[[str], None], exporter: Optional[FileExporter] = None
+) -> SpanManager:
     """Make the manager that the options and the environment ask for."""
     limits = Limits(options.max_open_spans, options.keep_ended, **limits_in(os.environ, say))
-    manager = SpanManager(limits, SimulatedClock(options.tick_us), CountedIds())
+    on_end = None if exporter is None else exporter.add
+    manager = SpanManager(limits, SimulatedClock(options.tick_us), CountedIds(), on_end)
     if options.clock == "real":
         manager.use_real_time()
     return manager
 
 
 def serve(
-    source: Input, send: Callable[[str], None], node: Node, complaints: Complaints, max_line_bytes: int
+    source: Input, send: Callable[[list[str]], None], node: Node, complaints: Complaints, max_line_bytes: int
 ) -> None:
-    """Answer every line, and send the answers before waiting for more."""
+    """Answer every line, and send the answers, which clears them, before waiting for more."""
     buffer = LineBuffer(max_line_bytes)
+    replies: list[str] = []
     data = b"\n"
     while data:
         data = source.read()
-        for text in answers(node, buffer.feed(data) if data else buffer.finish(), complaints):
-            send(text)
-
-
-def answers(node: Node, lines: list[bytes], complaints: Complaints) -> Iterator[str]:
-    """Answer lines; yield the replies, each with its end of line, as few texts of a bounded size."""
-    replies: list[str] = []
-    size = 0
-    for complaints.line, line in enumerate(lines, complaints.line + 1):
-        reply = node.answer(line)
-        if reply is None:
-            continue
-        replies.append(reply)
-        size += len(reply)
-        if size > GATHERED_CHARACTERS:
-            yield "\n".join(replies) + "\n"
-            replies.clear()
-            size = 0
-    if replies:
-        yield "\n".join(replies) + "\n"
+        gathered = 0
+        for complaints.line, line in enumerate(buffer.feed(data) if data else buffer.finish(), complaints.line + 1):
+            reply = node.answer(line)
+            if reply is None:
+                continue
+            replies.append(reply)
+            gathered += len(reply)
+            if gathered > GATHERED_CHARACTERS:
+                send(replies)
+                gathered = 0
+        if replies:
+            send(replies)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Time, in microseconds: the simulated and the real clock.
 
-Owns time, and is the only file that asks the machine for it.  Both clocks answer `now_us`, `tick` and `advance`.
+Owns time, and is the only file that asks the machine for it.  Both clocks have `now_us`, `tick_us` and `advance`.
 """
 
 from __future__ import annotations
@@ -18,16 +18,13 @@ class SimulatedClock:
         tick_us: the step, in microseconds; the first tick is at 0.
     """
 
-    __slots__ = ("_tick_us", "now_us")
+    __slots__ = ("now_us", "tick_us")
 
     def __init__(self, tick_us: int = TICK_US) -> None:
-        self._tick_us = tick_us
+        #: What the node adds to `now_us` for each line.
+        self.tick_us = tick_us
         #: Microseconds since the first tick, or since the epoch once a message has named a time.
         self.now_us = -tick_us
-
-    def tick(self) -> None:
-        """Go on by one step."""
-        self.now_us += self._tick_us
 
     def advance(self, timestamp_us: int) -> None:
         """Go on from a time that a message named, where it lies ahead."""
@@ -40,6 +37,9 @@ class RealClock:
 
     __slots__ = ("_start_ns",)
 
+    #: Nothing is added for a line: real time passes by itself.
+    tick_us = 0
+
     def __init__(self) -> None:
         self._start_ns = time.time_ns() - time.monotonic_ns()
 
@@ -47,9 +47,6 @@ class RealClock:
     def now_us(self) -> int:
         """Microseconds since the Unix epoch."""
         return (self._start_ns + time.monotonic_ns()) // 1000
-
-    def tick(self) -> None:
-        """Do nothing: real time passes by itself."""
 
     def advance(self, timestamp_us: int) -> None:
         """Do nothing: a message cannot move real time."""

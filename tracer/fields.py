@@ -8,13 +8,12 @@ Read next: `manager.py`, whose handlers ask these.
 from __future__ import annotations
 
 from .errors import MalformedRequestError, quoted
-from .span import KINDS
 from .trace_context import SpanContext, parse_traceparent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Any, Optional
+    from typing import Any, Callable, Optional
 
     Body = dict[str, Any]
 
@@ -40,6 +39,16 @@ def text(body: Body, field: str) -> str:
     raise wrong(field, "a non-empty string", value)
 
 
+def wrong_text(body: Body, *fields: str) -> MalformedRequestError:
+    """Make the error for the first of the fields that is no non-empty string."""
+    for field in fields:
+        try:
+            text(body, field)
+        except MalformedRequestError as error:
+            return error
+    raise AssertionError(f"one of {fields} must be wrong")
+
+
 def maybe_text(body: Body, field: str) -> Optional[str]:
     """Return an optional non-empty string."""
     return None if body.get(field) is None else text(body, field)
@@ -61,7 +70,7 @@ def maybe_integer(body: Body, field: str) -> Optional[int]:
     raise wrong(field, "an integer", value)
 
 
-def maybe_timestamp(body: Body, field: str = "timestamp_us") -> Optional[int]:
+def maybe_timestamp(body: Body, field: str) -> Optional[int]:
     """Return an optional time, in microseconds since the Unix epoch."""
     value = body.get(field)
     if value is None or (type(value) is int and 0 <= value <= MAX_TIMESTAMP_US):
@@ -69,7 +78,7 @@ def maybe_timestamp(body: Body, field: str = "timestamp_us") -> Optional[int]:
     raise wrong(field, f"an integer from 0 to {MAX_TIMESTAMP_US}", value)
 
 
-def maybe_attributes(body: Body, field: str = "attributes") -> Optional[dict[str, Any]]:
+def maybe_attributes(body: Body, field: str) -> Optional[dict[str, Any]]:
     """Return an optional object whose keys are not empty."""
     value = body.get(field)
     if value is None or (type(value) is dict and "" not in value):
@@ -85,7 +94,7 @@ def maybe_texts(body: Body, field: str) -> Optional[list[str]]:
     raise wrong(field, "a list of strings", value)
 
 
-def maybe_traceparent(body: Body, field: str = "traceparent") -> Optional[SpanContext]:
+def maybe_traceparent(body: Body, field: str) -> Optional[SpanContext]:
     """Return an optional W3C traceparent, parsed."""
     value = maybe_text(body, field)
     if value is None:
@@ -113,34 +122,14 @@ class LinkRequest:
             raise MalformedRequestError(f'"{field}" must have exactly one of "span_id" and "traceparent"')
 
 
-class CreateOptions:
-    """The optional fields of a `create_span`; a left-out `kind` is None."""
-
-    #: Their names: a body without any of them is known by one look.
-    NAMES = frozenset({"kind", "span_id", "parent_span_id", "traceparent", "attributes", "links", "timestamp_us"})
-
-    __slots__ = ("attributes", "kind", "links", "parent", "parent_span_id", "span_id", "timestamp_us")
-
-    def __init__(self, body: Body) -> None:
-        self.kind = maybe_choice(body, "kind", KINDS)
-        self.span_id = maybe_text(body, "span_id")
-        self.parent_span_id = maybe_text(body, "parent_span_id")
-        self.parent = maybe_traceparent(body)
-        self.attributes = maybe_attributes(body)
-        self.links = links(body)
-        self.timestamp_us = maybe_timestamp(body)
-        if self.parent_span_id is not None and self.parent is not None:
-            raise MalformedRequestError('"parent_span_id" and "traceparent" exclude each other: give one of them')
-
-
-def links(body: Body) -> list[LinkRequest]:
-    """Return the optional list of links; an absent one is empty."""
-    value = body.get("links")
+def maybe_links(body: Body, field: str) -> Optional[list[LinkRequest]]:
+    """Return an optional list of links."""
+    value = body.get(field)
     if value is None:
-        return []
+        return None
     if type(value) is not list:
-        raise wrong("links", "a list of links", value)
-    return [_link(item, f"links[{index}]") for index, item in enumerate(value)]
+        raise wrong(field, "a list of links", value)
+    return [_link(item, f"{field}[{index}]") for index, item in enumerate(value)]
 
 
 def link(body: Body) -> LinkRequest:
@@ -152,6 +141,35 @@ def _link(value: object, field: str) -> LinkRequest:
     if isinstance(value, dict):
         return LinkRequest(value, field)
     raise wrong(field, 'an object with "span_id" or "traceparent"', value)
+
+
+_CREATE_READERS: dict[str, Callable[[Body, str], Any]] = {
+    "span_id": maybe_text,
+    "parent_span_id": maybe_text,
+    "traceparent": maybe_traceparent,
+    "attributes": maybe_attributes,
+    "links": maybe_links,
+    "timestamp_us": maybe_timestamp,
+}
+#: The optional fields of a `create_span` but for `kind`, which is common: a body without any of them is known by one look.
+CREATE_OPTIONS = frozenset(_CREATE_READERS)
+
+
+class CreateOptions:
+    """The optional fields of a `create_span` but for `kind`, by their names; None for each that is absent."""
+
+    span_id: Optional[str] = None
+    parent_span_id: Optional[str] = None
+    traceparent: Optional[SpanContext] = None
+    attributes: Optional[dict[str, Any]] = None
+    links: Optional[list[LinkRequest]] = None
+    timestamp_us: Optional[int] = None
+
+    def __init__(self, body: Body) -> None:
+        for field in CREATE_OPTIONS.intersection(body):
+            setattr(self, field, _CREATE_READERS[field](body, field))
+        if self.parent_span_id is not None and self.traceparent is not None:
+            raise MalformedRequestError('"parent_span_id" and "traceparent" exclude each other: give one of them')
 
 
 def wrong(field: str, expected: str, value: object) -> MalformedRequestError:

@@ -10,20 +10,21 @@ from __future__ import annotations
 from collections import deque
 
 from .clock import RealClock
-from .errors import MalformedRequestError, SpanNotFoundError, TooManyOpenSpansError
+from .errors import MalformedRequestError, SpanNotFoundError, TimeOrderError, TooManyOpenSpansError
 from .fields import (
+    CREATE_OPTIONS,
     CreateOptions,
     link,
-    links,
     maybe_attributes,
     maybe_choice,
     maybe_text,
     maybe_timestamp,
     maybe_traceparent,
     text,
+    wrong_text,
 )
 from .limits import Limits
-from .span import OPEN, STATUSES, UNKNOWN, Span, step
+from .span import KINDS, OPEN, STATUSES, UNKNOWN, Span, step
 from .trace_context import INHERITED_FLAGS, SAMPLED, RandomIds
 
 TYPE_CHECKING = False
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from .clock import SimulatedClock
     from .fields import Body, LinkRequest
+    from .span import Ending
     from .trace_context import CountedIds, SpanContext
 
     Clock = Union[RealClock, SimulatedClock]
@@ -61,10 +63,14 @@ class SpanManager:
         self.clock = RealClock() if clock is None else clock
         self._ids = RandomIds() if ids is None else ids
         self._on_end = on_end
+        self._max_open = self.limits.open_spans
+        self._max_ended = self.limits.ended_spans
         self._spans: dict[str, Span] = {}
         self._ended: deque[Span] = deque()
-        # Open spans whose id nobody knows yet, by their own ids; None once spans can no longer be claimed.
-        self._unclaimed: Optional[dict[str, Span]] = {}
+        # Open spans whose id nobody knows yet: the last one that was created, which is heard of soon, and all older ones.
+        self._newest_unclaimed: Optional[Span] = None
+        self._unclaimed: dict[str, Span] = {}
+        self._may_claim = True
         self._stem = "span"
         self._number = 0
 
@@ -76,27 +82,37 @@ class SpanManager:
         Raises:
             SpanExistsError: its `span_id` is a known span's.  TooManyOpenSpansError: see `Limits`.
         """
-        name = text(body, "name")
-        options = None if CreateOptions.NAMES.isdisjoint(body) else CreateOptions(body)
-        parent, linked = (None, []) if options is None else self._relations(options)
-        if len(self._spans) - len(self._ended) >= self.limits.open_spans:
-            raise TooManyOpenSpansError(self.limits.open_spans)
+        name = body.get("name")
+        if not (type(name) is str and name):
+            raise wrong_text(body, "name")
+        kind = maybe_choice(body, "kind", KINDS) if "kind" in body else None
+        spans = self._spans
+        options = parent = None
+        if not CREATE_OPTIONS.isdisjoint(body):
+            options = CreateOptions(body)
+            parent, linked = self._relations(options)
+        if len(spans) - len(self._ended) >= self._max_open:
+            raise TooManyOpenSpansError(self._max_open)
 
-        number = self._next_number()
+        self._number = number = self._number + 1
+        span_id = f"{self._stem}{number}"
+        while span_id in spans:
+            self._number = number = number + 1
+            span_id = f"{self._stem}{number}"
         if parent is None:
-            trace_id, own_id, flags = *self._ids.root(number), SAMPLED
+            trace_id, own_id = self._ids.root(number)
+            span = Span(span_id, name, kind or "INTERNAL", self.clock.now_us, trace_id, own_id, SAMPLED)
         else:
-            trace_id, own_id, flags = parent.trace_id, self._ids.child(number), parent.flags & INHERITED_FLAGS
-        span = Span(f"{self._stem}{number}", name, trace_id, own_id, flags)
-        self._number = number
-        if options is None:
-            span.start_us = self.clock.now_us
-        else:
+            own_id, flags = self._ids.child(number), parent.flags & INHERITED_FLAGS
+            span = Span(span_id, name, kind or "INTERNAL", self.clock.now_us, parent.trace_id, own_id, flags)
             span.parent = parent
-            self._furnish(span, options, linked)
-        self._spans[span.span_id] = span
-        if self._unclaimed is not None and (options is None or options.kind is options.span_id is None):
-            self._unclaimed[span.span_id] = span
+        if options is not None:
+            span_id = self._furnish(span, options, linked)
+        spans[span_id] = span
+        if self._may_claim and kind is None and (options is None or options.span_id is None):
+            if self._newest_unclaimed is not None:
+                self._unclaimed[self._newest_unclaimed.span_id] = self._newest_unclaimed
+            self._newest_unclaimed = span
         return span
 
     def span_event(self, body: Body) -> Span:
@@ -105,14 +121,19 @@ class SpanManager:
         Raises:
             SpanEndedError: the span has ended.
         """
-        span_id = text(body, "span_id")
-        event = text(body, "event")
-        attributes = maybe_attributes(body)
-        timestamp_us = maybe_timestamp(body)
-        span = self._find(span_id, "change")
+        span_id, event = body.get("span_id"), body.get("event")
+        if not (type(span_id) is str and span_id and type(event) is str and event):
+            raise wrong_text(body, "span_id", "event")
+        attributes = maybe_attributes(body, "attributes") if "attributes" in body else None
+        timestamp_us = maybe_timestamp(body, "timestamp_us") if "timestamp_us" in body else None
+        span = self._spans.get(span_id)
+        if span is None or span.ending is not None:
+            span = self._find(span_id, "change")
 
-        self._heard(span, span_id)
-        span.add_event(event, self._take_time(timestamp_us), attributes, self.limits)
+        if span is self._newest_unclaimed or self._unclaimed:
+            self._heard(span, span_id)
+        at_us = self.clock.now_us if timestamp_us is None else self._take_time(timestamp_us)
+        span.add_event(event, at_us, attributes, self.limits)
         return span
 
     def span_link(self, body: Body) -> Span:
@@ -139,7 +160,7 @@ class SpanManager:
         """
         span_id = text(body, "span_id")
         name = maybe_text(body, "name")
-        attributes = maybe_attributes(body)
+        attributes = maybe_attributes(body, "attributes")
         if name is None and attributes is None:
             raise MalformedRequestError('"name" and "attributes" are both missing: give at least one of them')
         span = self._find(span_id, "change")
@@ -157,17 +178,28 @@ class SpanManager:
         Raises:
             SpanEndedError: it has ended.  TimeOrderError: it would end before it started.
         """
-        span_id = text(body, "span_id")
-        status = maybe_choice(body, "status", STATUSES) or "OK"
-        error = maybe_text(body, "error")
+        span_id = body.get("span_id")
+        if not (type(span_id) is str and span_id):
+            raise wrong_text(body, "span_id")
+        status = body.get("status")
+        if status not in STATUSES:
+            status = maybe_choice(body, "status", STATUSES) or "OK"
+        error = maybe_text(body, "error") if "error" in body else None
         if error is not None and status != "ERROR":
             raise MalformedRequestError(f'"error" goes with the status "ERROR" only, not with "{status}"')
-        timestamp_us = maybe_timestamp(body)
-        span = self._find(span_id, "end")
-        span.check_end(self.clock.now_us if timestamp_us is None else timestamp_us)
+        timestamp_us = maybe_timestamp(body, "timestamp_us") if "timestamp_us" in body else None
+        span = self._spans.get(span_id)
+        if span is None or span.ending is not None:
+            span = self._find(span_id, "end")
+        end_us = self.clock.now_us if timestamp_us is None else timestamp_us
+        if end_us < span.start_us:
+            raise TimeOrderError(span_id, span.start_us, end_us)
 
-        self._heard(span, span_id)
-        self._end(span, self._take_time(timestamp_us), status, error)
+        if span is self._newest_unclaimed or self._unclaimed:
+            self._heard(span, span_id)
+        if timestamp_us is not None:
+            self.clock.advance(timestamp_us)
+        self._end(span, end_us, status, error)
         return span
 
     def span_error(self, body: Body) -> Span:
@@ -179,14 +211,17 @@ class SpanManager:
         """
         span_id = text(body, "span_id")
         error = text(body, "error")
-        attributes = maybe_attributes(body) or {}
-        timestamp_us = maybe_timestamp(body)
+        attributes = {"exception.message": error, **(maybe_attributes(body, "attributes") or {})}
+        timestamp_us = maybe_timestamp(body, "timestamp_us")
         span = self._find(span_id, "end")
-        span.check_end(self.clock.now_us if timestamp_us is None else timestamp_us)
+        end_us = self.clock.now_us if timestamp_us is None else timestamp_us
+        if end_us < span.start_us:
+            raise TimeOrderError(span_id, span.start_us, end_us)
 
         self._heard(span, span_id)
-        end_us = self._take_time(timestamp_us)
-        span.add_event("exception", end_us, {"exception.message": error, **attributes}, self.limits)
+        if timestamp_us is not None:
+            self.clock.advance(timestamp_us)
+        span.add_event("exception", end_us, attributes, self.limits)
         self._end(span, end_us, "ERROR", error)
         return span
 
@@ -209,7 +244,9 @@ class SpanManager:
     def use_name(self, node_id: str) -> None:
         """Put the node's name before the ids of new spans; from now on everybody is told them, so nothing is claimed."""
         self._stem = f"{node_id}-span"
-        self._unclaimed = None
+        self._may_claim = False
+        self._newest_unclaimed = None
+        self._unclaimed.clear()
 
     def use_real_time(self) -> None:
         """Change to the real clock and to random ids."""
@@ -253,12 +290,14 @@ class SpanManager:
 
     def _claimable(self, span_id: str, linked_id: Optional[str]) -> Optional[Span]:
         """Return the span that takes over an unknown id: the only open one whose id nobody knows, if it is the only one."""
-        if self._unclaimed is None or len(self._unclaimed) != 1 or self._may_have_given(span_id):
+        if (self._newest_unclaimed is not None) + len(self._unclaimed) != 1 or self._may_have_given(span_id):
             return None
-        # Not by iteration: that walks over every entry ever removed, each time; popitem shortens the way for the next one.
-        own_id, span = self._unclaimed.popitem()
-        self._unclaimed[own_id] = span
-        return None if own_id == linked_id else span
+        span = self._newest_unclaimed
+        if span is None:
+            # Not by iteration: that walks over every entry ever removed, each time; popitem shortens the way for the next.
+            own_id, span = self._unclaimed.popitem()
+            self._unclaimed[own_id] = span
+        return None if span.span_id == linked_id else span
 
     def _may_have_given(self, span_id: str) -> bool:
         """Tell whether the node may have given this id to another span, which its sender would mean."""
@@ -269,10 +308,10 @@ class SpanManager:
 
     def _relations(self, options: CreateOptions) -> tuple[Optional[SpanContext], list[SpanContext]]:
         """Look up the parent and the linked spans; refuse an id that is taken."""
-        parent = options.parent
+        parent = options.traceparent
         if options.parent_span_id is not None:
             parent = self._known(options.parent_span_id, "parent_span_id").context
-        linked = [self._linked(request) for request in options.links]
+        linked = [self._linked(request) for request in options.links or ()]
         if options.span_id is not None:
             step("create", self._state(options.span_id), options.span_id)
         return parent, linked
@@ -303,16 +342,17 @@ class SpanManager:
         self.clock.advance(timestamp_us)
         return timestamp_us
 
-    def _furnish(self, span: Span, options: CreateOptions, linked: list[SpanContext]) -> None:
+    def _furnish(self, span: Span, options: CreateOptions, linked: list[SpanContext]) -> str:
         span.span_id = options.span_id or span.span_id
-        span.kind = options.kind or span.kind
-        span.start_us = self._take_time(options.timestamp_us)
+        if options.timestamp_us is not None:
+            span.start_us = self._take_time(options.timestamp_us)
         if options.attributes is not None:
             span.set_attributes(options.attributes, self.limits)
-        for request, context in zip(options.links, linked):
+        for request, context in zip(options.links or (), linked):
             self._add_link(span, request, context)
         if options.parent_span_id is not None:
             self._heard(self._spans[options.parent_span_id], options.parent_span_id)
+        return span.span_id
 
     def _add_link(self, span: Span, request: LinkRequest, linked: SpanContext) -> None:
         span.add_link(linked, request.attributes, self.limits)
@@ -321,7 +361,9 @@ class SpanManager:
 
     def _heard(self, span: Span, span_id: str) -> None:
         """Note that a message has named a span, by an id that it takes over if it is not its own."""
-        if self._unclaimed:
+        if span is self._newest_unclaimed:
+            self._newest_unclaimed = None
+        elif self._unclaimed:
             self._unclaimed.pop(span.span_id, None)
         if span_id != span.span_id:
             del self._spans[span.span_id]
@@ -329,9 +371,11 @@ class SpanManager:
             self._spans[span_id] = span
 
     def _end(self, span: Span, end_us: int, status: str, error: Optional[str]) -> None:
-        span.end(end_us, status, error)
+        """End a span and keep it; forget the one that ended first when too many are kept."""
+        span.ending = end_us, status, error
         if self._on_end is not None:
             self._on_end(span)
-        self._ended.append(span)
-        if len(self._ended) > self.limits.ended_spans:
-            del self._spans[self._ended.popleft().span_id]
+        ended = self._ended
+        ended.append(span)
+        if len(ended) > self._max_ended:
+            del self._spans[ended.popleft().span_id]

@@ -47,11 +47,12 @@ class LineBuffer:
         if self._at_start:
             data = self._skip_bom(data)
         lines = data.split(b"\n")
-        if self._pending and len(lines) > 1:
-            lines[0] = bytes(self._pending) + lines[0]
-            self._pending.clear()
         rest = lines.pop()
-        self._pending += rest[: max(0, self._room - len(self._pending))]
+        if rest or self._pending:
+            if lines:
+                lines[0] = bytes(self._pending) + lines[0]
+                self._pending.clear()
+            self._pending += rest[: max(0, self._room - len(self._pending))]
         return lines
 
     def finish(self) -> list[bytes]:

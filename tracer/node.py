@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from .manager import SpanManager
     from .span import Origin
 
-    #: Serves a message, tells whether it is answered, and writes the opening of the answer.
-    Action = tuple[Callable[[Body], Any], Callable[[Body], bool], Callable[[Any], str]]
+    #: Who serves a message; the field that must be there for it to be answered, None if it always is; who writes the opening
+    #: of the answer, None if there is none.
+    Action = tuple[Callable[[Body], Any], Optional[str], Optional[Callable[[Any], str]]]
 
 #: Longest line, its end not counted; larger than any message that a person or Maelstrom sends.
 MAX_LINE_BYTES = 1 << 20
@@ -44,22 +45,6 @@ _ABOUT_A_SPAN = {
     "span_error": True,
     "get_span": False,
 }
-
-
-def _always(body: Body) -> bool:
-    return True
-
-
-def _never(body: Body) -> bool:
-    return False
-
-
-def _has_msg_id(body: Body) -> bool:
-    return body.get("msg_id") is not None
-
-
-def _states_kind(body: Body) -> bool:
-    return body.get("kind") is not None
 
 
 class Node:
@@ -80,6 +65,7 @@ class Node:
         auto_clock: bool = False,
     ) -> None:
         self._manager = manager
+        self._clock = manager.clock
         self._complain = complain
         self._max_line_bytes = max_line_bytes
         self._short_line = min(SHORT_LINE, max_line_bytes)
@@ -101,77 +87,82 @@ class Node:
             The reply, without an end of line; None if there is none.
         """
         try:
-            body, origin = self._read(line)
-        except MalformedLineError as refused:
-            self._complain(str(refused))
+            # Nearly every line is short and JSON from its first byte to its last; any other is read with more care.
+            text = line.decode()
+            message, end = scan(text, 0) if len(line) <= self._short_line else (None, 0)
+            if end != len(text) or type(message) is not dict:
+                message = self._read_carefully(line)
+        except (ValueError, StopIteration):
+            message = self._read_carefully(line)
+        if message is None:
             return None
-        if body is None or body.get("in_reply_to") is not None:
+        clock = self._clock
+        if clock.tick_us:
+            clock.now_us += clock.tick_us
+        body, origin = message, None
+        if "body" in message:
+            body = message["body"]
+            origin = (message.get("src"), message.get("dest"))
+            if not (type(body) is dict and type(origin[0]) is type(origin[1]) is str and origin[0] and origin[1]):
+                self._complain('an envelope needs "src" and "dest", non-empty strings, and "body", an object')
+                return None
+        if "in_reply_to" in body and body["in_reply_to"] is not None:
             return None
         if self._auto_clock:
             self._choose_clock(body)
+
+        msg_id = body["msg_id"] if "msg_id" in body else None
         try:
-            message_type = body.get("type")
-            action = self._actions.get(message_type) if type(message_type) is str else None
-            msg_id = body.get("msg_id")
-            if action is None or (msg_id is not None and type(msg_id) is not int):
+            if msg_id is not None and type(msg_id) is not int:
                 raise self._refusal(body)
-            serve, is_answered, write = action
+            try:
+                serve, answered_if, write = self._actions[body["type"]]
+            except (KeyError, TypeError):
+                raise self._refusal(body) from None
             result = serve(body)
         except Exception as error:
             return self._refuse(error, body, origin)
+        if write is None:
+            return None
         if origin is None:
             if type(result) is Span:
                 origin = result.origin
-        elif message_type == "create_span":
-            result.origin = self._envelope(origin)[0]
-        if not is_answered(body):
+        elif body["type"] == "create_span":
+            result.origin = (self._envelopes.get(origin) or self._envelope(origin))[0]
+        if answered_if is not None and body.get(answered_if) is None:
             return None
         # The plain way's `span_created` does not say what it replies to: the task's third example.
         return self._send(write(result), None if write is replies.span_created else msg_id, origin)
 
-    def _read(self, line: bytes) -> tuple[Optional[Body], Optional[Origin]]:
-        """Read a line as a body and the addresses of its envelope, if it had one; a blank line has no body."""
-        message = self._decode(line)
-        if message is None:
-            return None, None
-        self._manager.clock.tick()
-        if "body" not in message:
-            return message, None
-        body, src, dest = message["body"], message.get("src"), message.get("dest")
-        if type(body) is dict and type(src) is str and src and type(dest) is str and dest:
-            return body, (src, dest)
-        raise MalformedLineError('an envelope needs "src" and "dest", non-empty strings, and "body", an object')
-
-    def _decode(self, line: bytes) -> Optional[dict[str, Any]]:
-        if len(line) <= self._short_line:
-            try:
-                text = line.decode()
-                message, end = scan(text, 0)
-                if end == len(text) and type(message) is dict:
-                    return message
-            except (ValueError, StopIteration):
-                pass
-        return decode(line, self._max_line_bytes)
+    def _read_carefully(self, line: bytes) -> Optional[dict[str, Any]]:
+        """Read a line that is not plain and short; None if there is no message on it."""
+        try:
+            return decode(line, self._max_line_bytes)
+        except MalformedLineError as refused:
+            self._complain(str(refused))
+            return None
 
     def _table(self, maelstrom: bool) -> dict[str, Action]:
         """List the messages: who serves each, when it is answered, and how."""
         spans = self._manager
-        if maelstrom:
-            created, changed, write_created = _has_msg_id, _has_msg_id, replies.span_created_in_trace
-        else:
-            created, changed, write_created = _states_kind, _never, replies.span_created
-        return {
-            "init": (self._init, _always, replies.init_ok),
-            "echo": (self._echo, _always, replies.echo_ok),
-            "generate": (self._generate, _always, replies.generate_ok),
-            "create_span": (spans.create_span, created, write_created),
-            "span_event": (spans.span_event, changed, replies.span_event_ok),
-            "span_link": (spans.span_link, changed, replies.span_link_ok),
-            "span_update": (spans.span_update, changed, replies.span_update_ok),
-            "span_end": (spans.span_end, _always, replies.span_ended),
-            "span_error": (spans.span_error, _always, replies.span_failed),
-            "get_span": (spans.get_span, _always, replies.get_span_ok),
+        table: dict[str, Action] = {
+            "init": (self._init, None, replies.init_ok),
+            "echo": (self._echo, None, replies.echo_ok),
+            "generate": (self._generate, None, replies.generate_ok),
+            "create_span": (spans.create_span, "kind", replies.span_created),
+            "span_event": (spans.span_event, None, None),
+            "span_link": (spans.span_link, None, None),
+            "span_update": (spans.span_update, None, None),
+            "span_end": (spans.span_end, None, replies.span_ended),
+            "span_error": (spans.span_error, None, replies.span_failed),
+            "get_span": (spans.get_span, None, replies.get_span_ok),
         }
+        if maelstrom:
+            table["create_span"] = (spans.create_span, "msg_id", replies.span_created_in_trace)
+            table["span_event"] = (spans.span_event, "msg_id", replies.span_event_ok)
+            table["span_link"] = (spans.span_link, "msg_id", replies.span_link_ok)
+            table["span_update"] = (spans.span_update, "msg_id", replies.span_update_ok)
+        return table
 
     def _init(self, body: Body) -> None:
         node_id = text(body, "node_id")
@@ -197,6 +188,7 @@ class Node:
         self._auto_clock = False
         if body.get("type") == "init":
             self._manager.use_real_time()
+            self._clock = self._manager.clock
 
     def _refusal(self, body: Body) -> RequestError:
         """Make the error for a message that nobody serves: its type or msg_id is wrong, or the type unknown."""
@@ -231,13 +223,12 @@ class Node:
         if self.node_id is not None:
             opening = f'{opening}, "msg_id": {self._sent}'
             self._sent += 1
-        return opening + "}" if origin is None else f"{self._envelope(origin)[1]}{opening}}}}}"
+        if origin is None:
+            return opening + "}"
+        return f"{(self._envelopes.get(origin) or self._envelope(origin))[1]}{opening}}}}}"
 
     def _envelope(self, origin: Origin) -> tuple[Origin, str]:
         """Return addresses and the opening of the envelope that answers them."""
-        known = self._envelopes.get(origin)
-        if known is not None:
-            return known
         src, dest = origin
         made = (origin, replies.envelope(self.node_id or dest, src))
         if len(src) + len(dest) <= _ADDRESS_CHARACTERS:

@@ -7,7 +7,7 @@ Source: OpenTelemetry, trace/api, Span; the error codes are Maelstrom's.
 
 from __future__ import annotations
 
-from .errors import SpanEndedError, SpanExistsError, SpanNotFoundError, TimeOrderError
+from .errors import SpanEndedError, SpanExistsError, SpanNotFoundError
 from .trace_context import SpanContext
 
 TYPE_CHECKING = False
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     Refusal = Union[SpanExistsError, SpanNotFoundError, SpanEndedError]
     #: `src` and `dest` of the envelope that a span was created in.
     Origin = tuple[str, str]
+    #: Time in microseconds, one of STATUSES, and what went wrong if that was said.
+    Ending = tuple[int, str, Optional[str]]
     #: A name, a time in microseconds, and attributes.
     Event = tuple[str, int, Optional["Attributes"]]
     #: The linked span, and attributes.
@@ -103,15 +105,17 @@ class Span:
     Args:
         span_id: its name on the wire.
         name: what it does.
+        kind: one of KINDS.
+        start_us: microseconds since the Unix epoch, as every time here.
         trace_id, own_id, flags: its identity in the trace; see `SpanContext`.
     """
 
     # Few and bare slots: a hundred thousand open spans are held at about 600 bytes each.
     __slots__ = (
         "_dropped",
-        "_end",
         "_events",
         "attributes",
+        "ending",
         "flags",
         "kind",
         "links",
@@ -124,13 +128,13 @@ class Span:
         "trace_id",
     )
 
-    def __init__(self, span_id: str, name: str, trace_id: int, own_id: int, flags: int) -> None:
+    def __init__(
+        self, span_id: str, name: str, kind: str, start_us: int, trace_id: int, own_id: int, flags: int
+    ) -> None:
         self.span_id = span_id
         self.name = name
-        #: One of KINDS.
-        self.kind = "INTERNAL"
-        #: Microseconds since the Unix epoch, as every time here.
-        self.start_us = 0
+        self.kind = kind
+        self.start_us = start_us
         self.trace_id = trace_id
         self.own_id = own_id
         self.flags = flags
@@ -144,35 +148,35 @@ class Span:
         self.links: Optional[list[Link]] = None
         # Three items an event, name, time, attributes: half the memory of a tuple each.
         self._events: Optional[list[Any]] = None
-        # Time, status and error, all set at once by the end; None while open.
-        self._end: Optional[tuple[int, str, Optional[str]]] = None
+        #: When it ended, its status and its error, all set at once; None while open.
+        self.ending: Optional[Ending] = None
         # How many events and links were dropped.
         self._dropped = (0, 0)
 
     @property
     def state(self) -> str:
         """OPEN or ENDED."""
-        return OPEN if self._end is None else ENDED
+        return OPEN if self.ending is None else ENDED
 
     @property
     def end_us(self) -> Optional[int]:
         """When it ended; None while open."""
-        return None if self._end is None else self._end[0]
+        return None if self.ending is None else self.ending[0]
 
     @property
     def duration_us(self) -> Optional[int]:
         """How long it took; None while open."""
-        return None if self._end is None else self._end[0] - self.start_us
+        return None if self.ending is None else self.ending[0] - self.start_us
 
     @property
     def status(self) -> str:
         """One of STATUSES; UNSET while open."""
-        return "UNSET" if self._end is None else self._end[1]
+        return "UNSET" if self.ending is None else self.ending[1]
 
     @property
     def error(self) -> Optional[str]:
         """What went wrong, where status is ERROR and the message said it."""
-        return None if self._end is None else self._end[2]
+        return None if self.ending is None else self.ending[2]
 
     @property
     def context(self) -> SpanContext:
@@ -222,16 +226,3 @@ class Span:
         kept = None if attributes is None else bounded(attributes, limits.link_attributes, limits.value_characters)
         links.append((context, kept))
         self.links = links
-
-    def check_end(self, end_us: int) -> None:
-        """Refuse an end before the start.
-
-        Raises:
-            TimeOrderError: `end_us` lies before `start_us`.
-        """
-        if end_us < self.start_us:
-            raise TimeOrderError(self.span_id, self.start_us, end_us)
-
-    def end(self, end_us: int, status: str, error: Optional[str]) -> None:
-        """End it, for good."""
-        self._end = (end_us, status, error)

@@ -1,8 +1,8 @@
 """The edge: bytes in from stdin, bytes out to stdout, and the signals that end the input.
 
 Owns every system call of the node's loop; knows no message.
-Trap: a signal handler that raises can lose bytes that were read but not yet kept, and one that only sets a flag can be too
-late to wake a read that is about to wait.  So each signal also writes to a pipe, and the node waits for stdin or that pipe.
+Trap: a signal handler that raises can lose bytes that were read but not yet kept.  So the handler puts an empty file in the
+place of stdin: the read that it interrupted, which Python starts again, and every later one finds the end there.
 Source: PEP 475, which starts interrupted calls again; sysexits.h, EX_IOERR.
 """
 
@@ -11,6 +11,10 @@ from __future__ import annotations
 import os
 import select
 import signal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable, Union
 
 #: How much is read at once: what a pipe holds on Linux.
 CHUNK_BYTES = 65_536
@@ -37,35 +41,42 @@ class Input:
 
     def __init__(self, descriptor: int = 0) -> None:
         self._descriptor = descriptor
+        self._nothing = os.open(os.devnull, os.O_RDONLY)
         #: The signal that ended the input; 0 if none did.
         self.signal = 0
-        self._wake_up, wake = os.pipe()
-        os.set_blocking(wake, False)
-        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
-        self._handle_signals(self._end)
-        self._poll = select.poll()
-        self._poll.register(descriptor, select.POLLIN)
-        self._poll.register(self._wake_up, select.POLLIN)
+
+    def __enter__(self) -> Input:
+        self._handle(self._end)
+        # A signal that comes right before a read begins to wait does not interrupt it; this one, a second later, does.
+        signal.signal(signal.SIGALRM, _do_nothing)
+        signal.setitimer(signal.ITIMER_REAL, 1, 1)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        self._handle(signal.SIG_DFL)
+        os.close(self._nothing)
 
     def read(self) -> bytes:
         """Wait for bytes; none mean the end."""
-        while not self.signal:
-            self._poll.poll()
-            if self.signal:
-                break
+        while True:
             try:
                 return os.read(self._descriptor, CHUNK_BYTES)
             except BlockingIOError:
-                continue
-        return b""
+                select.select([self._descriptor], [], [])
 
     def _end(self, number: int, frame: object) -> None:
         self.signal = number
-        self._handle_signals(signal.SIG_DFL)
+        self._handle(signal.SIG_DFL)
+        os.dup2(self._nothing, self._descriptor)
 
-    def _handle_signals(self, handler: object) -> None:
+    def _handle(self, handler: Union[signal.Handlers, Callable[[int, object], None]]) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, handler)
+
+
+def _do_nothing(number: int, frame: object) -> None:
+    pass
 
 
 def write(descriptor: int, data: bytes) -> None:

@@ -17,6 +17,8 @@ SAMPLED = 1
 #: The flags that a child inherits: sampled, and random trace id (level 2); the others are reserved.
 INHERITED_FLAGS = 3
 
+_FETCHED_BYTES = 24 * 64
+
 _HEX = frozenset("0123456789abcdef")
 #: Characters of a version, a trace id, a span id and flags.
 _WIDTHS = [2, 32, 16, 2]
@@ -75,17 +77,22 @@ class CountedIds:
 
 
 class RandomIds:
-    """Ids that no other node chooses: random bits from the operating system."""
+    """Ids that no other node chooses: random bits from the operating system, fetched for many ids at once."""
+
+    def __init__(self) -> None:
+        self._bits = b""
 
     def root(self, number: int) -> tuple[int, int]:
         """Return a new trace id and an own id."""
-        return _random_id(16), _random_id(8)
+        return self._take(16), self._take(8)
 
     def child(self, number: int) -> int:
         """Return an own id."""
-        return _random_id(8)
+        return self._take(8)
 
-
-def _random_id(size: int) -> int:
-    # All zeros is no id; at one in 2^64 the replacement need not be random.
-    return int.from_bytes(os.urandom(size), "big") or 1
+    def _take(self, size: int) -> int:
+        if len(self._bits) < size:
+            self._bits = os.urandom(_FETCHED_BYTES)
+        bits, self._bits = self._bits[:size], self._bits[size:]
+        # All zeros is no id; at one in 2^64 the replacement need not be random.
+        return int.from_bytes(bits, "big") or 1

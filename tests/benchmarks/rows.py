@@ -1,0 +1,141 @@
+"""What is measured: a row for each promise about the node's cost.
+
+Owns what each row runs, its reference and its aim.  Beside it, `growth.py` has the rows on how cost grows, `peers.py`
+those on exporting and on the OpenTelemetry SDK.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+from typing import NamedTuple, Optional
+
+from . import inputs
+from .measuring import Bench, CannotRunError, Conversation, Pairs
+
+MIB = 1 << 20
+
+
+class Row(NamedTuple):
+    """A line of the table."""
+
+    what: str
+    reference: str
+    #: One figure a run; the median counts.
+    values: list[float]
+    #: The median may be this at most; None where there is nothing to reach.
+    aim: Optional[float] = None
+    #: How a figure is printed.
+    form: str = "{:.2f}"
+    #: What each side took, in units that a person knows.
+    detail: str = ""
+
+    @property
+    def median(self) -> float:
+        """The middle of the values."""
+        return statistics.median(self.values)
+
+    @property
+    def missed(self) -> bool:
+        """Whether it should cost less."""
+        return self.aim is not None and self.median > self.aim
+
+
+def ratios(pairs: Pairs) -> list[float]:
+    """Divide ours by theirs."""
+    return [ours / theirs for ours, theirs in pairs]
+
+
+def costs(pairs: Pairs, what: str, number: int = 1) -> str:
+    """Say what one of a number of things took on each side."""
+    ours, theirs = (legible(statistics.median(side) / number) for side in zip(*pairs))
+    return f"{ours} {what}, the reference {theirs}"
+
+
+def legible(seconds: float) -> str:
+    """Write a time in a unit that a person reads."""
+    return f"{seconds * 1e3:.1f} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.2f} us"
+
+
+def lifecycles(bench: Bench) -> list[Row]:
+    """Serve one span after the other."""
+    spans = 100_000 // bench.scale
+    pairs = bench.cpu_pairs(bench.node(), bench.loop("lifecycles", "10000"), inputs.lifecycles(spans))
+    what = f"span lifecycles ({spans:,} of three lines, piped), CPU"
+    return [Row(what, "`loads` and `dumps` loop", ratios(pairs), 0.70, detail=costs(pairs, "a span", spans))]
+
+
+def at_once(bench: Bench) -> list[Row]:
+    """Hold many spans open."""
+    spans = 60_000 // bench.scale
+    duration_us = str(2 * spans * 5_000)
+    pairs = bench.cpu_pairs(bench.node(), bench.loop("lifecycles", duration_us), inputs.all_at_once(spans))
+    what = f"the same, {spans:,} spans all open before the first ends"
+    return [Row(what, "the same loop", ratios(pairs), 0.90, detail=costs(pairs, "a span", spans))]
+
+
+def echo(bench: Bench) -> list[Row]:
+    """Answer Maelstrom's echo."""
+    count = 200_000 // bench.scale
+    pairs = bench.cpu_pairs(bench.node(), bench.loop("echo"), inputs.echoes(count))
+    what = f"Maelstrom echo ({count:,}, piped), CPU"
+    return [Row(what, "the same loop for echo", ratios(pairs), 0.50, detail=costs(pairs, "an echo", count))]
+
+
+def start(bench: Bench) -> list[Row]:
+    """Start, answer one message, end."""
+    path = bench.input(inputs.echo(1), "echo")
+    bare = [bench.python, "-c", "import json"]
+    # Short, so its spread is wide and more runs are cheap.
+    runs = max(bench.runs, 41 // bench.scale)
+    pairs = bench.pairs(lambda: bench.cpu(bench.node(), path), lambda: bench.cpu(bare, path), runs)
+    what = "start, one message, exit, CPU"
+    return [Row(what, "`python3 -c 'import json'`", ratios(pairs), 1.20, detail=costs(pairs, "a run"))]
+
+
+def round_trip(bench: Bench) -> list[Row]:
+    """Wait for one reply after the other, on one core, so that no time goes into waking another."""
+    if not hasattr(os, "sched_setaffinity"):
+        raise CannotRunError("this system cannot pin a process to a core")
+    times = 5_000 // bench.scale
+
+    def trip(command: list[str]) -> float:
+        with Conversation(command) as process:
+            process.median_round_trip(inputs.INIT, 1)
+            return process.median_round_trip(inputs.echo(1), times)
+
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(cores)})
+    try:
+        pairs = bench.pairs(lambda: trip(bench.node()), lambda: trip(bench.loop("same_bytes")))
+    finally:
+        os.sched_setaffinity(0, cores)
+    what = f"one request, one reply over pipes, median of {times:,}, one core"
+    return [Row(what, "a loop that sends bytes back unread", ratios(pairs), 1.5, detail=costs(pairs, "a round trip"))]
+
+
+def open_memory(bench: Bench) -> list[Row]:
+    """Weigh open spans."""
+    few, many = 1_000, 1_000 + 80_000 // bench.scale
+    values = []
+    for _ in range(bench.runs):
+        with Conversation(bench.node()) as node:
+            node.feed(inputs.opened(few))
+            before = node.resident_bytes()
+            node.feed(inputs.opened(many - few, few + 1))
+            values.append((node.resident_bytes() - before) / (many - few))
+    what = f"memory of an open span with one event ({many - few:,} of them)"
+    return [Row(what, "", values, 600, "{:.0f} bytes")]
+
+
+def ended_memory(bench: Bench) -> list[Row]:
+    """Weigh what ended spans leave."""
+    few, many = 50_000 // bench.scale, 400_000 // bench.scale
+    values = []
+    for _ in range(bench.runs):
+        with Conversation(bench.node()) as node:
+            node.feed(inputs.lifecycles(few))
+            before = node.resident_bytes()
+            node.feed(inputs.lifecycles(many - few, few + 1))
+            values.append((node.resident_bytes() - before) / MIB)
+    return [Row(f"memory after {many:,} spans that ended", f"after {few:,}", values, 2, "{:+.2f} MiB")]

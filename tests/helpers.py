@@ -1,0 +1,214 @@
+"""What several tests share: a session in process, the node as a process, and the README's table of a span's life.
+
+Owns how the node is started and spoken to; a test says what it says and what has to come back.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from unittest import mock
+
+import main
+from tracer import CountedIds, LineBuffer, Node, SimulatedClock, SpanManager
+from tracer.span import ENDED, LIFECYCLE, OPEN, UNKNOWN
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+SAMPLES = os.path.join(TOP, "tests", "samples")
+#: Longest that a test waits for a process before it gives up on it.
+PATIENCE_SECONDS = 20
+
+#: The messages of each trigger of a span's life; the first is the plainest.
+MESSAGES = {
+    "create": [{"type": "create_span", "name": "again"}],
+    "change": [
+        {"type": "span_event", "event": "e", "attributes": {"k": 1}},
+        {"type": "span_link", "link": {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"}},
+        {"type": "span_update", "name": "renamed", "attributes": {"k": 2}},
+    ],
+    "end": [
+        {"type": "span_end", "status": "ERROR", "error": "late"},
+        {"type": "span_error", "error": "late", "attributes": {"k": 3}},
+    ],
+    "get": [{"type": "get_span"}],
+}
+
+
+def envelope(body: object, src: str = "c1", dest: str = "n1") -> dict:
+    """Put a body into an envelope."""
+    return {"src": src, "dest": dest, "body": body}
+
+
+def line_of(message: object) -> bytes:
+    """Write a message as one line, without its end."""
+    return json.dumps(message).encode()
+
+
+class Session:
+    """A node in process, on the simulated clock unless told.
+
+    Args:
+        manager: keeps the spans; left out, a fresh one with counted ids.
+        node: further arguments of `Node`.
+    """
+
+    def __init__(self, manager: SpanManager | None = None, **node: object) -> None:
+        self.manager = SpanManager(None, SimulatedClock(), CountedIds()) if manager is None else manager
+        #: Every sentence that the node said.
+        self.complaints: list[str] = []
+        self.node = Node(self.manager, self.complaints.append, **node)
+
+    def line(self, line: bytes) -> str | None:
+        """Serve a line; return the reply as it is written."""
+        return self.node.answer(line)
+
+    def tell(self, type: object, **fields: object) -> dict | None:
+        """Send a bare message; return the reply, parsed."""
+        return self._parsed({"type": type, **fields})
+
+    def send(self, type: object, src: str = "c1", dest: str = "n1", **fields: object) -> dict | None:
+        """Send a message in an envelope; return the reply, parsed, with its envelope."""
+        return self._parsed(envelope({"type": type, **fields}, src, dest))
+
+    def body(self, message: dict) -> dict:
+        """Send a bare message and return the reply's body, whichever way it came."""
+        reply = self._parsed(message)
+        return reply.get("body", reply)
+
+    def span(self, span_id: str) -> dict:
+        """Return what `get_span` answers of a known span."""
+        return self.body({"type": "get_span", "span_id": span_id})["span"]
+
+    def start(self, node_id: str = "n1") -> dict:
+        """Send `init`; from then on the node answers the Maelstrom way."""
+        return self.send("init", dest=node_id, msg_id=1, node_id=node_id, node_ids=[node_id])
+
+    def _parsed(self, message: dict) -> dict | None:
+        reply = self.line(line_of(message))
+        return None if reply is None else json.loads(reply)
+
+
+def feed(pieces: list[bytes], max_line_bytes: int = 1 << 20) -> tuple[list[str | None], list[str]]:
+    """Feed pieces of input to a fresh node; return its replies (None where there is none) and its complaints."""
+    session = Session(max_line_bytes=max_line_bytes)
+    buffer = LineBuffer(max_line_bytes)
+    replies = [session.line(line) for piece in pieces for line in buffer.feed(piece)]
+    replies += [session.line(line) for line in buffer.finish()]
+    return replies, session.complaints
+
+
+def child_environment(**variables: str) -> dict[str, str]:
+    """Return an environment for a child: nothing that hides a missing flush or sets a bound, and `variables`."""
+    return {"PATH": os.environ.get("PATH", os.defpath), "PYTHONDONTWRITEBYTECODE": "1", **variables}
+
+
+def start(*arguments: str, **options: object) -> subprocess.Popen:
+    """Start the node as a process with three pipes; `options` are those of `subprocess.Popen`."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    command = [sys.executable, os.path.join(TOP, "main.py"), *arguments]
+    return subprocess.Popen(command, **{"env": child_environment(), **pipes, **options})
+
+
+def run(data: bytes, *arguments: str, **options: object) -> subprocess.CompletedProcess:
+    """Run the node as a process over some input until it exits."""
+    with running(*arguments, **options) as process:
+        out, err = process.communicate(data, timeout=PATIENCE_SECONDS)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+@contextmanager
+def running(*arguments: str, **options: object) -> object:
+    """Start the node as a process; kill it and close its pipes at the end."""
+    process = start(*arguments, **options)
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait(PATIENCE_SECONDS)
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream is not None:
+                try:
+                    stream.close()
+                except BrokenPipeError:
+                    pass
+
+
+def run_here(data: bytes, *arguments: str, **variables: str) -> tuple[int, bytes, bytes]:
+    """Run `main.main` in this process over temporary files; return its exit code and what it wrote on stdout and stderr."""
+    with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+        stdin.write(data)
+        stdin.seek(0)
+        # argparse speaks through the stream objects.
+        streams = mock.patch.multiple(sys, stdout=io.StringIO(), stderr=io.StringIO())
+        environment = mock.patch.dict(os.environ, variables, clear=True)
+        with descriptors(stdin.fileno(), stdout.fileno(), stderr.fileno()), streams, environment:
+            try:
+                code = main.main(list(arguments))
+            except SystemExit as stopped:
+                code = stopped.code
+            said = sys.stdout.getvalue().encode(), sys.stderr.getvalue().encode()
+        for stream in (stdout, stderr):
+            stream.seek(0)
+        return code, stdout.read() + said[0], stderr.read() + said[1]
+
+
+@contextmanager
+def descriptors(*replacements: int | None) -> object:
+    """Put other files on stdin, stdout and stderr (None: closed) and bring everything back, signal handlers included."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    saved = [os.dup(descriptor) for descriptor in (0, 1, 2)]
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        for descriptor, replacement in enumerate(replacements):
+            os.close(descriptor) if replacement is None else os.dup2(replacement, descriptor)
+        yield
+    finally:
+        wake = signal.set_wakeup_fd(-1)
+        if wake != -1:
+            os.close(wake)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for descriptor, copy in enumerate(saved):
+            os.dup2(copy, descriptor)
+            os.close(copy)
+
+
+def readme() -> str:
+    """Return the README's text."""
+    with open(os.path.join(TOP, "README.md"), encoding="utf-8") as file:
+        return file.read()
+
+
+def marked(text: str, name: str) -> str:
+    """Return what stands between `<!-- name -->` and `<!-- /name -->`."""
+    found = re.search(f"<!-- {name} -->\n(.*?)<!-- /{name} -->", text, re.DOTALL)
+    if found is None:
+        raise ValueError(f"the text has no part that is marked {name}")
+    return found.group(1)
+
+
+def rendered_lifecycle() -> str:
+    """Write the table of a span's life as the README has it."""
+    rows = ["| state | create | event, link, update | end, error | get |", "|---|---|---|---|---|"]
+    for state in (UNKNOWN, OPEN, ENDED):
+        cells = [_cell(trigger, state) for trigger in ("create", "change", "end", "get")]
+        rows.append("| " + " | ".join([state, *cells]) + " |")
+    return "\n".join(rows) + "\n"
+
+
+def _cell(trigger: str, state: str) -> str:
+    outcome = LIFECYCLE[trigger][state]
+    if not isinstance(outcome, str):
+        return str(outcome.code)
+    if outcome != state:
+        return {OPEN: "open", ENDED: "ended"}[outcome]
+    return "answered" if trigger == "get" else "stays open"

@@ -1,0 +1,206 @@
+"""The node with `--export`: when spans are in the file, and what it says and how it ends when they are not."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+
+from tests.helpers import PATIENCE_SECONDS, TOP, child_environment, envelope, line_of, run, run_here, running
+from tests.otlp_cases import names_of, spans_of
+
+FULL = "/dev/full"
+#: The three lines of a span, and a fourth that leaves one open.
+LIFE = b"".join(
+    line_of(message) + b"\n"
+    for message in (
+        envelope({"type": "create_span", "msg_id": 1, "name": "a", "kind": "SERVER"}, "service", "tracer"),
+        {"type": "span_event", "span_id": "span1", "event": "e"},
+        {"type": "span_end", "span_id": "span1"},
+    )
+)
+OPENED = b'{"type": "create_span", "name": "left"}\n'
+
+
+class ExportOptionTests(unittest.TestCase):
+    """The node with `--export`, in a directory of the test's own."""
+
+    def setUp(self) -> None:
+        """Make the directory."""
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.path = os.path.join(directory.name, "spans.jsonl")
+
+    def read(self) -> bytes:
+        """Read the file."""
+        with open(self.path, "rb") as file:
+            return file.read()
+
+    def test_span_is_in_the_file_before_its_end_is_told(self) -> None:
+        """A node that is killed as soon as its reply has come has the span in the file."""
+        with running("--export", self.path) as node:
+            node.stdin.write(LIFE)
+            node.stdin.flush()
+            replies = [node.stdout.readline() for _ in range(2)]
+            node.kill()
+
+        self.assertIn(b"span_complete", replies[1])
+        self.assertEqual(names_of(self.path), ["a"])
+
+    def test_service_is_the_sender(self) -> None:
+        """Replies are the same as without the option, and the file has the span under its sender's name."""
+        code, out, err = run_here(LIFE, "--export", self.path)
+
+        self.assertEqual((code, out, err), run_here(LIFE))
+        self.assertIn(b'{"key":"service.name","value":{"stringValue":"service"}}', self.read())
+
+    def test_open_spans_are_exported_at_the_end_of_input(self) -> None:
+        """They have status ERROR with the reason, no reply is sent for them, and the exit code is 0."""
+        code, out, err = run_here(OPENED, "--export", self.path, "--clock", "simulated")
+
+        self.assertEqual((code, out), (0, b""))
+        self.assertEqual(err, b"tracer: 1 span is still open: span1\n")
+        (span,) = spans_of(self.path)
+        self.assertEqual(span["status"], {"message": "still open when the input ended", "code": 2})
+        self.assertEqual(span["endTimeUnixNano"], "0")
+
+    def test_open_spans_are_exported_on_a_signal(self) -> None:
+        """SIGTERM and SIGINT export them too, and keep their exit codes."""
+        for number, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
+            path = f"{self.path}.{number}"
+            with self.subTest(number), running("--export", path) as node:
+                node.stdin.write(OPENED + LIFE.replace(b"span1", b"span2"))
+                node.stdin.flush()
+                for _ in range(2):
+                    node.stdout.readline()
+                node.send_signal(number)
+
+                self.assertEqual(node.wait(PATIENCE_SECONDS), code)
+                self.assertEqual(names_of(path), ["a", "left"])
+                message = f"still open when {signal.Signals(number).name} ended the node"
+                self.assertEqual(spans_of(path)[1]["status"], {"message": message, "code": 2})
+
+    def test_spans_are_exported_when_stdout_is_gone(self) -> None:
+        """When stdout's reader goes away, the spans that ended and the open ones are in the file all the same."""
+        with running("--export", self.path) as node:
+            node.stdout.close()
+            node.stdin.write(OPENED + LIFE.replace(b"span1", b"span2"))
+            node.stdin.close()
+
+            self.assertEqual(node.wait(PATIENCE_SECONDS), 141)
+            self.assertEqual(node.stderr.read(), b"")
+        self.assertEqual(names_of(self.path), ["a", "left"])
+        self.assertEqual(spans_of(self.path)[1]["status"]["message"], "still open when stdout was closed")
+
+    def test_file_that_cannot_be_opened_ends_the_node_at_once(self) -> None:
+        """One sentence, exit code 2, and no input is read."""
+        directory = os.path.dirname(self.path)
+        for path, reason in (
+            (directory, "Is a directory"),
+            (os.path.join(directory, "no", "file"), "No such file or directory"),
+            ("", "No such file or directory"),
+        ):
+            with self.subTest(path):
+                code, out, err = run_here(LIFE, "--export", path)
+
+                self.assertEqual((code, out), (2, b""))
+                self.assertEqual(err.count(b"\n"), 1)
+                self.assertTrue(err.endswith(f": {reason}\n".encode()), err)
+
+    @unittest.skipUnless(os.path.exists("/dev/stdout"), "the system has no name for stdout")
+    def test_stdout_is_refused(self) -> None:
+        """stdout carries the replies alone, so that a file that is stdout cannot be opened."""
+        code, out, err = run_here(LIFE, "--export", "/dev/stdout")
+
+        self.assertEqual((code, out), (2, b""))
+        self.assertEqual(
+            err, b'tracer: cannot export to "/dev/stdout": it is stdout, which carries the replies alone\n'
+        )
+
+    def test_device_may_be_stdout_too(self) -> None:
+        """A terminal may show both, and nothing is mixed up in the null device."""
+        with running("--export", os.devnull, stdout=subprocess.DEVNULL) as node:
+            _, err = node.communicate(LIFE, PATIENCE_SECONDS)
+
+        self.assertEqual((node.returncode, err), (0, b""))
+
+    @unittest.skipUnless(os.path.exists(FULL), "the system has no device that is always full")
+    def test_lost_spans_make_the_exit_code_1(self) -> None:
+        """The node serves on with a full disk, says it, and exits 1."""
+        code, out, err = run_here(LIFE, "--export", FULL)
+
+        self.assertEqual((code, out), (1, run_here(LIFE)[1]))
+        self.assertEqual(
+            err,
+            b'tracer: cannot write "/dev/full": No space left on device; trying again with the next spans\n'
+            b'tracer: 1 span was lost: "/dev/full" took no more\n',
+        )
+
+    @unittest.skipUnless(os.path.exists(FULL), "the system has no device that is always full")
+    def test_signal_wins_over_lost_spans(self) -> None:
+        """The exit code tells of the signal, stderr of the lost spans."""
+        with running("--export", FULL) as node:
+            node.stdin.write(LIFE)
+            node.stdin.flush()
+            for _ in range(2):
+                node.stdout.readline()
+            node.terminate()
+
+            self.assertEqual(node.wait(PATIENCE_SECONDS), 143)
+            self.assertIn(b"1 span was lost", node.stderr.read())
+
+    def test_named_pipe_is_written_to(self) -> None:
+        """A named pipe with a reader takes the spans."""
+        os.mkfifo(self.path)
+        with running("--export", self.path) as node:
+            reader = os.open(self.path, os.O_RDONLY)
+            self.addCleanup(os.close, reader)
+            node.communicate(LIFE, PATIENCE_SECONDS)
+
+            self.assertEqual(node.returncode, 0)
+        self.assertTrue(os.read(reader, 1 << 16).startswith(b'{"resourceSpans":[{'))
+
+    def test_variables_of_the_environment_name_the_resource(self) -> None:
+        """OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES reach the file."""
+        _, _, err = run_here(OPENED, "--export", self.path, OTEL_SERVICE_NAME="n", OTEL_RESOURCE_ATTRIBUTES="a%20b=c")
+
+        self.assertNotIn(b"OTEL", err)
+        self.assertIn(
+            b'"attributes":[{"key":"service.name","value":{"stringValue":"n"}},'
+            b'{"key":"a b","value":{"stringValue":"c"}}]',
+            self.read(),
+        )
+
+    def test_node_without_the_option_does_not_load_it(self) -> None:
+        """What exports is imported only when it is asked for."""
+        command = [sys.executable, "-X", "importtime", os.path.join(TOP, "main.py")]
+        for options, loaded in (((), False), (("--export", self.path), True)):
+            with self.subTest(options):
+                done = subprocess.run(
+                    [*command, *options], input=LIFE, capture_output=True, env=child_environment(), check=True
+                )
+
+                self.assertEqual(b"tracer.otlp" in done.stderr, loaded)
+
+    def test_many_spans_are_exported_whole(self) -> None:
+        """3,000 spans piped at once are each in the file once, in lines of a bounded length."""
+        messages = [
+            {"type": message, **fields}
+            for number in range(1, 3_001)
+            for message, fields in (
+                ("create_span", {"name": f"n{number}", "attributes": {"text": "x" * 300}}),
+                ("span_end", {"span_id": f"span{number}"}),
+            )
+        ]
+        done = run(b"".join([line_of(message) + b"\n" for message in messages]), "--export", self.path)
+
+        self.assertEqual(done.returncode, 0)
+        self.assertEqual(names_of(self.path), [f"n{number}" for number in range(1, 3_001)])
+        self.assertLess(max(len(line) for line in self.read().splitlines()), 270_000)
+
+
+if __name__ == "__main__":
+    unittest.main()

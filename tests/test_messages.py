@@ -1,0 +1,226 @@
+"""Lines: cutting bytes into lines, and what is strict JSON."""
+
+from __future__ import annotations
+
+import json
+import random
+import unittest
+
+from tests.helpers import feed
+from tracer import LineBuffer, MalformedLineError, Node, SimulatedClock, SpanManager
+from tracer.messages import MAX_DEPTH, MAX_DIGITS, decode
+
+BOM = b"\xef\xbb\xbf"
+ECHO = b'{"type":"echo","echo":%d}'
+#: Lines of every sort, some blank, some malformed; the last has no end.
+SESSION = b"".join(
+    [
+        BOM + b'{"type":"echo","msg_id":1,"echo":"\xc3\xa9\xf0\x9f\x98\x80"}\r\n',
+        b"\n \t\r\n",
+        b'{"src":"a","dest":"b","body":{"type":"create_span","name":"n"}}\n',
+        b'\xff\n{"broken\n',
+        BOM + b"{}\n",
+        b'{"type":"span_end","span_id":"mine"}\r\n',
+        b'{"type":"get_span","span_id":"mine"}',
+    ]
+)
+
+
+def cut_at_random(data: bytes, seed: int) -> list[bytes]:
+    """Cut bytes into pieces of random sizes, some of them empty."""
+    chance = random.Random(seed)
+    pieces = []
+    while data:
+        size = chance.randrange(0, 40)
+        pieces.append(data[:size])
+        data = data[size:]
+    return pieces
+
+
+class LineBufferTests(unittest.TestCase):
+    """Bytes into lines."""
+
+    def test_pieces_of_any_size_give_the_same_session(self) -> None:
+        """Input fed whole, in single bytes and in random pieces gives the same replies and complaints."""
+        whole = feed([SESSION])
+        ways = {"bytes": [bytes([byte]) for byte in SESSION]}
+        ways.update({f"seed {seed}": cut_at_random(SESSION, seed) for seed in range(50)})
+        self.assertEqual(len([reply for reply in whole[0] if reply]), 3)
+        for name, pieces in ways.items():
+            with self.subTest(name):
+                self.assertEqual(feed(pieces), whole)
+
+    def test_lines_come_without_their_newline(self) -> None:
+        """Only \\n ends a line; \\r stays in it, and so does every other character that ends lines elsewhere."""
+        buffer = LineBuffer(100)
+
+        self.assertEqual(buffer.feed(b"a\nb\r\nc\rd\x0b\xe2\x80\xa8\n\ne"), [b"a", b"b\r", b"c\rd\x0b\xe2\x80\xa8", b""])
+        self.assertEqual(buffer.finish(), [b"e"])
+        self.assertEqual(buffer.finish(), [])
+
+    def test_byte_order_mark_at_the_start_is_skipped_in_pieces_too(self) -> None:
+        """A byte order mark is dropped from the very start only, however it is cut; a part of one is kept."""
+        cases = [
+            ([BOM + b"a\n" + BOM + b"b\n"], [b"a", BOM + b"b"]),
+            ([b"\xef", b"\xbb", b"\xbf", b"a\n"], [b"a"]),
+            ([b"\xef\xbb", b"\xbfa\n"], [b"a"]),
+            ([BOM, BOM + b"a\n"], [BOM + b"a"]),
+            ([b"\xef", b"\xbba\n"], [b"\xef\xbba"]),
+            ([b"", b"\xef\xbb"], [b"\xef\xbb"]),
+            ([b"\n", BOM + b"a\n"], [b"", BOM + b"a"]),
+            ([BOM], []),
+        ]
+        for pieces, expected in cases:
+            with self.subTest(pieces=pieces):
+                buffer = LineBuffer(100)
+                lines = [line for piece in pieces for line in buffer.feed(piece)]
+
+                self.assertEqual(lines + buffer.finish(), expected)
+
+    def test_line_without_end_takes_constant_memory(self) -> None:
+        """Of a line beyond the bound no more is kept than shows that it is too long."""
+        buffer = LineBuffer(10)
+        for _ in range(1000):
+            buffer.feed(b"x" * 1000)
+        (line,) = buffer.feed(b"\n")
+
+        self.assertEqual(line, b"x" * 12)
+
+
+class LineBoundTests(unittest.TestCase):
+    """The longest line."""
+
+    def lines_with(self, line: bytes, bound: int) -> tuple[list, list]:
+        """Feed a line between two good ones, under a bound, in single bytes."""
+        data = line + b'{"type":"generate"}\n'
+        return feed([bytes([byte]) for byte in data], bound)
+
+    def test_line_of_exactly_the_bound_is_served(self) -> None:
+        """The bound counts the bytes before the line's end, be it \\n or \\r\\n; one byte more is too long."""
+        line = ECHO % 12345
+        for end, length, served in [(b"\n", 0, True), (b"\r\n", 0, True), (b"\n", 1, False), (b"\r\n", 1, False)]:
+            with self.subTest(end=end, over=length):
+                replies, complaints = self.lines_with(line + b" " * length + end, len(line))
+                expected = ['{"type": "echo_ok", "echo": 12345}' if served else None]
+
+                self.assertEqual(replies, [*expected, '{"type": "generate_ok", "id": "span1"}'])
+                self.assertEqual(len(complaints), 0 if served else 1)
+
+    def test_last_line_without_end_is_held_to_the_bound(self) -> None:
+        """A last line with no end may be as long as any other, with \\r as without."""
+        line = ECHO % 1
+        for data, served in [(line, True), (line + b"\r", True), (line + b" ", False), (line + b" \r", False)]:
+            with self.subTest(data=data):
+                replies, complaints = feed([data], len(line))
+
+                self.assertEqual((replies != [None], len(complaints)), (served, 0 if served else 1))
+
+    def test_bound_counts_bytes_not_characters(self) -> None:
+        """A line of two-byte characters is as long as its bytes are."""
+        line = '{"type":"echo","echo":"éééé"}'.encode()
+        for bound, served in [(len(line), True), (len(line) - 1, False), (len(line) - 4, False)]:
+            with self.subTest(bound=bound):
+                self.assertEqual(feed([line + b"\n"], bound)[0] != [None], served)
+
+    def test_tiny_bounds_skip_every_longer_line(self) -> None:
+        """Under a bound of one byte and of two, short lines are read and longer ones skipped, whole and in pieces."""
+        for bound, refused in [(1, ["{}", "[1]"]), (2, ["[1]"])]:
+            for data in ([b"\n \n{}\n[1]\n"], [bytes([byte]) for byte in b"\n \n{}\n[1]\n"]):
+                with self.subTest(bound=bound, pieces=len(data)):
+                    _, complaints = feed(data, bound)
+
+                    too_long = [text for text in complaints if "longer than" in text]
+                    self.assertEqual(len(too_long), len(refused))
+
+    def test_complaint_names_the_bound(self) -> None:
+        """The sentence about a line that is too long says how long a line may be."""
+        _, complaints = feed([b"x" * 100 + b"\n"], 64)
+
+        self.assertEqual(complaints, ["the line is longer than 64 bytes and was skipped"])
+
+    def test_carriage_returns_do_not_stretch_the_bound(self) -> None:
+        """Only the one \\r before the \\n is no part of the line."""
+        _, complaints = feed([b"{}\r\r\n"], 2)
+
+        self.assertEqual(complaints, ["the line is longer than 2 bytes and was skipped"])
+
+
+class DecodeTests(unittest.TestCase):
+    """What is a JSON object and what is malformed."""
+
+    def refusal(self, line: bytes) -> str:
+        """Return what is said of a malformed line; the node says the same by its quick way."""
+        with self.assertRaises(MalformedLineError) as caught:
+            decode(line, 1 << 20)
+        complaints: list[str] = []
+        node = Node(SpanManager(clock=SimulatedClock()), complaints.append)
+        self.assertIsNone(node.answer(line))
+        self.assertEqual(complaints, [str(caught.exception)])
+        return complaints[0]
+
+    def test_blank_line_is_none(self) -> None:
+        """A line of nothing, spaces, tabs or \\r is blank."""
+        for line in (b"", b" ", b"\t \r", b"\r", b"\r\r"):
+            with self.subTest(line=line):
+                self.assertIsNone(decode(line, 100))
+
+    def test_object_is_read_with_space_around_it(self) -> None:
+        """White space around and inside an object is JSON's."""
+        self.assertEqual(decode(b' \t{"a" :\t[1 , 2]}\r', 100), {"a": [1, 2]})
+
+    def test_malformed_line_is_refused(self) -> None:
+        """What is not UTF-8, not JSON or not an object is refused with a sentence that says which."""
+        cases = {
+            "not UTF-8": [b"\xff", b'{"a":"\xc3"}', b'{"a":"\xed\xa0\x80"}', '{"a":1}'.encode("utf-16"), b"\xc0\x80"],
+            "not strict JSON": [
+                *(b"{", b"}", b"nonsense", b"{'a':1}", b'{"a":1,}', b'{"a":1}x', b'{"a":1}{"b":2}', b"{}\x00", b"\x00"),
+                *(b'{"a":NaN}', b'{"a":Infinity}', b'{"a":-Infinity}', b'{"a":01}', b'{"a":+1}', b'{"a":.5}', b'{"a":1.}'),
+                *(b'{"a":"\x00"}', b'{"a":"\t"}', b'{"a":"\\x41"}', b'{"a":"\\u12"}', b'{"a":tru}', b"{1:2}", BOM + b"{}"),
+                *(b'{"a":1e999}', b'{"a":-1e999}', b'{"a":1.0e309}', b"\x0b{}", b"\xc2\xa0{}", b'{"a":1', b'{"a"', b"//{}"),
+            ],
+            "not an object": [b"[]", b"1", b'"text"', b"null", b"true", b"[{}]", b"1e5", b"[" * 200 + b"]" * 200],
+        }
+        for sentence, lines in cases.items():
+            for line in lines:
+                with self.subTest(line=line):
+                    self.assertIn(sentence, self.refusal(line))
+
+    def test_nesting_is_bounded_at_200_levels(self) -> None:
+        """The outermost object is the first level of at most 200; deeper lines are refused, never a RecursionError."""
+        for depth in (1, 2, 199, 200, 201, 202, 500, 5_000, 150_000, 300_000):
+            for opening, closing in ((b"[", b"]"), (b'{"a":', b"}")):
+                inner = depth - 1
+                line = b'{"a":' + opening * inner + b"0" + closing * inner + b"}"
+                with self.subTest(depth=depth, opening=opening):
+                    if depth <= MAX_DEPTH:
+                        self.assertEqual(json.dumps(decode(line, 1 << 22)).encode().replace(b" ", b""), line)
+                    else:
+                        with self.assertRaisesRegex(MalformedLineError, "deeper than 200"):
+                            decode(line, 1 << 22)
+
+    def test_deep_line_that_is_no_json_is_refused(self) -> None:
+        """Brackets that never close, close too soon or stand after junk are refused without recursion."""
+        for line in (b"[" * 300_000, b"{" * 1000, b"]" * 1000, b'{"a":' * 300, b'\\"' + b"[" * 9000, b'"' + b"[" * 9000):
+            with self.subTest(line=line[:10]):
+                self.assertRaises(MalformedLineError, decode, line, 1 << 22)
+
+    def test_brackets_in_strings_are_no_levels(self) -> None:
+        """Brackets, quotes and backslashes inside strings do not count as nesting."""
+        for value in ("[" * 1000, "\\" * 999 + "[" * 300, '"[' * 300, '\\"' * 300 + "{" * 300):
+            with self.subTest(value=value[:6]):
+                self.assertEqual(decode(json.dumps({"a": [value]}).encode(), 1 << 20), {"a": [value]})
+
+    def test_numbers_are_bounded_by_digits_and_range(self) -> None:
+        """An integer of 4,300 digits is exact, one more is refused; a double must be finite."""
+        digits = "9" * MAX_DIGITS
+        for literal in (digits, "-" + digits, "0", "-0", "1.5", "1e308", "-1.7976931348623157e308", "5e-324", "1e-999"):
+            with self.subTest(literal[:9]):
+                self.assertEqual(decode(f'{{"a":{literal}}}'.encode(), 1 << 20), {"a": json.loads(literal)})
+        self.assertIn("4300 digits", self.refusal(f'{{"a":{digits}9}}'.encode()))
+        self.assertIn("4300 digits", self.refusal(f'{{"a":-{"1" * 5000}}}'.encode()))
+        self.assertIn("double", self.refusal(b'{"a":1e309}'))
+
+    def test_key_given_twice_counts_last(self) -> None:
+        """Of a key given twice the last value counts, on the quick way and on the slow one."""
+        for line in (b'{"a":1,"b":2,"a":3}', b' {"a":1,"b":2,"a":3}'):
+            self.assertEqual(decode(line, 100), {"a": 3, "b": 2})

@@ -1,0 +1,97 @@
+"""Whole sessions through the real process, held to the byte; and what the README shows of them."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import unittest
+
+from tests.helpers import SAMPLES, TOP, marked, readme, rendered_lifecycle, run
+
+#: The sessions and their options.  The first three are the task's own.
+SESSIONS = {
+    "lifecycle": (),
+    "error": (),
+    "client": (),
+    "get_span": (),
+    "plain": (),
+    # By itself the node would take the real clock after an init.
+    "maelstrom": ("--clock", "simulated"),
+}
+
+
+def sample(name: str, direction: str) -> bytes:
+    """Return the bytes of a sample's input ("in") or expected output ("out")."""
+    with open(os.path.join(SAMPLES, f"{name}.{direction}.jsonl"), "rb") as file:
+        return file.read()
+
+
+class SamplesTests(unittest.TestCase):
+    """The files in `tests/samples`."""
+
+    def test_each_session_gives_its_output_to_the_byte(self) -> None:
+        """`python3 main.py` answers each sample as written down, and exits 0."""
+        for name, options in SESSIONS.items():
+            with self.subTest(name):
+                process = run(sample(name, "in"), *options)
+
+                self.assertEqual(process.stdout.decode(), sample(name, "out").decode())
+                self.assertEqual(process.returncode, 0)
+
+    def test_the_task_says_what_comes_back(self) -> None:
+        """The outputs of the task's own examples are those that the task prints."""
+        self.assertEqual(
+            sample("lifecycle", "out"),
+            b'{"src": "tracer", "dest": "service", "body": {"type": "span_complete", "span_id": "span1", '
+            b'"duration_us": 10000, "status": "OK"}}\n',
+        )
+        self.assertEqual(
+            sample("error", "out"),
+            b'{"src": "tracer", "dest": "service", "body": {"type": "span_complete", "span_id": "span2", '
+            b'"status": "ERROR", "error": "User not found"}}\n',
+        )
+        self.assertEqual(sample("client", "out"), b'{"type": "span_created", "span_id": "span1", "kind": "CLIENT"}\n')
+
+    def test_both_ways_are_shown_with_every_message(self) -> None:
+        """The plain and the Maelstrom sample each send every message that the node knows."""
+        types = {
+            *("init", "echo", "generate", "create_span", "span_event", "span_link", "span_update"),
+            *("span_end", "span_error", "get_span"),
+        }
+        for name in ("plain", "maelstrom"):
+            with self.subTest(name):
+                sent = set(re.findall(r'"type": "(\w+)"', sample(name, "in").decode()))
+
+                self.assertEqual(types - sent, set())
+
+
+@unittest.skipUnless(os.path.exists(os.path.join(TOP, "README.md")), "there is no README yet")
+class ReadmeTests(unittest.TestCase):
+    """The README says what the code does."""
+
+    def test_lifecycle_table_is_the_code_s(self) -> None:
+        """The README's table of a span's life equals the one rendered from the code's."""
+        self.assertEqual(marked(readme(), "lifecycle").strip(), rendered_lifecycle().strip())
+
+    def test_first_command_gives_the_output_shown(self) -> None:
+        """The README's first command feeds a sample in, and what it shows is that sample's output."""
+        shown = marked(readme(), "sample")
+        command = re.search(r"python3 main\.py < tests/samples/(\w+)\.in\.jsonl\n", shown)
+        self.assertIsNotNone(command)
+        expected = sample(command.group(1), "out").decode()
+
+        self.assertIn(expected, shown)
+        self.assertEqual(shown.count('{"'), expected.count('{"'))
+
+    def test_python_examples_run(self) -> None:
+        """Each Python example in the README runs, in the order they stand."""
+        examples = re.findall(r"^```python\n(.*?)^```", readme(), re.DOTALL | re.MULTILINE)
+        self.assertTrue(examples)
+        names: dict[str, object] = {"__name__": "readme"}
+        with contextlib.redirect_stdout(io.StringIO()):
+            for example in examples:
+                exec(compile(example, "README.md", "exec"), names)
+
+        self.assertIn("__builtins__", names)

@@ -1,0 +1,167 @@
+"""Identity in a trace: `traceparent` in and out, counted and random ids, and who inherits what."""
+
+from __future__ import annotations
+
+import unittest
+from unittest import mock
+
+from tests.helpers import Session
+from tracer import CountedIds, RandomIds, RealClock, SpanContext, SpanManager
+from tracer.trace_context import parse_traceparent
+
+TRACE, OWN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+
+
+class TraceparentTests(unittest.TestCase):
+    """The W3C text, in and out."""
+
+    def test_good_traceparent_is_read(self) -> None:
+        """Version 00 has exactly four parts, a higher one may go on after a dash; it is shown in version 00."""
+        for text in [
+            f"00-{TRACE}-{OWN}-01",
+            f"01-{TRACE}-{OWN}-01",
+            f"fe-{TRACE}-{OWN}-01-",
+            f"cc-{TRACE}-{OWN}-01-what-ever, Ünicode",
+        ]:
+            with self.subTest(text):
+                context = parse_traceparent(text)
+
+                self.assertEqual((context.trace_id, context.own_id, context.flags), (int(TRACE, 16), int(OWN, 16), 1))
+                self.assertEqual(context.traceparent, f"00-{TRACE}-{OWN}-01")
+
+    def test_bad_traceparent_is_none(self) -> None:
+        """Anything else is no traceparent."""
+        for text in [
+            *("", "-", "---", "00", "garbage", "\ud800", "00-" * 20),
+            f"00-{TRACE}-{OWN}",
+            f"00-{TRACE}-{OWN}-",
+            f"00-{TRACE}-{OWN}-1",
+            f"00-{TRACE}-{OWN}-011",
+            f"00-{TRACE}-{OWN}-01-",
+            f"00-{TRACE}-{OWN}-01-00",
+            f"ff-{TRACE}-{OWN}-01",
+            f"ff-{TRACE}-{OWN}-01-more",
+            f"01-{TRACE}-{OWN}-01more",
+            f"0-{TRACE}-{OWN}-01",
+            f"0x-{TRACE}-{OWN}-01",
+            f"00-{TRACE.upper()}-{OWN}-01",
+            f"00-{TRACE}-{OWN.upper()}-01",
+            f"00-{TRACE}-{OWN}-0A",
+            f"0A-{TRACE}-{OWN}-01",
+            f"00-{'0' * 32}-{OWN}-01",
+            f"00-{TRACE}-{'0' * 16}-01",
+            f"00-{TRACE[1:]}-{OWN}-01",
+            f"00-{TRACE}0-{OWN}-01",
+            f"00-{TRACE}-{OWN}0-01",
+            f"00-{TRACE[:-1]}g-{OWN}-01",
+            f"00-+{TRACE[1:]}-{OWN}-01",
+            f"00- {TRACE[1:]}-{OWN}-01",
+            f"00-{TRACE[:15]}_{TRACE[16:]}-{OWN}-01",
+            f"00-{TRACE}-{OWN}-٠١",
+            f" 00-{TRACE}-{OWN}-01",
+            f"00-{TRACE}-{OWN}-01\n",
+            f"00_{TRACE}_{OWN}_01",
+        ]:
+            with self.subTest(text):
+                self.assertIsNone(parse_traceparent(text))
+
+    def test_context_is_written_with_leading_zeros(self) -> None:
+        """Ids and flags are written in full width, in lower case."""
+        self.assertEqual(SpanContext(1, 2, 3).traceparent, f"00-{'0' * 31}1-{'0' * 15}2-03")
+        self.assertEqual(SpanContext(2**128 - 1, 2**64 - 1, 255).traceparent, f"00-{'f' * 32}-{'f' * 16}-ff")
+
+
+class IdentityTests(unittest.TestCase):
+    """Roots and children through a whole node, with counted ids."""
+
+    def test_own_id_is_the_number_and_traces_are_counted(self) -> None:
+        """The own id is the number that the span's creation took, the trace id the number of its trace."""
+        talk = Session()
+        talk.tell("generate")
+        talk.tell("create_span", name="root", span_id="a")  # takes number 2, and starts trace 1
+        talk.tell("create_span", name="child", span_id="b", parent_span_id="a")
+        talk.tell("create_span", name="root", span_id="c")
+
+        self.assertEqual(talk.span("a")["traceparent"], f"00-{1:032x}-{2:016x}-01")
+        self.assertEqual(talk.span("b")["traceparent"], f"00-{1:032x}-{3:016x}-01")
+        self.assertEqual(talk.span("c")["traceparent"], f"00-{2:032x}-{4:016x}-01")
+        self.assertEqual(talk.span("b")["parent"], talk.span("a")["traceparent"])
+        self.assertIsNone(talk.span("a")["parent"])
+
+    def test_refused_root_starts_no_trace(self) -> None:
+        """A creation that is refused uses up neither a number nor a trace."""
+        talk = Session()
+        talk.tell("create_span", name="root", span_id="a")
+        talk.tell("create_span", name="root", span_id="a")
+        talk.tell("create_span", name="root", span_id="b")
+
+        self.assertEqual(talk.span("b")["traceparent"], f"00-{2:032x}-{2:016x}-01")
+
+    def test_child_of_a_foreign_parent_joins_its_trace(self) -> None:
+        """By traceparent a child joins the trace; the parent is shown in version 00 with its flags as they came."""
+        for flags, inherited in [("00", "00"), ("01", "01"), ("02", "02"), ("03", "03"), ("ff", "03"), ("fc", "00")]:
+            for version, tail in [("00", ""), ("42", "-more")]:
+                with self.subTest(flags=flags, version=version):
+                    talk = Session()
+                    talk.tell("create_span", name="n", span_id="s", traceparent=f"{version}-{TRACE}-{OWN}-{flags}{tail}")
+                    span = talk.span("s")
+
+                    self.assertEqual(span["parent"], f"00-{TRACE}-{OWN}-{flags}")
+                    self.assertEqual(span["traceparent"], f"00-{TRACE}-{1:016x}-{inherited}")
+
+    def test_grandchild_keeps_trace_and_flags(self) -> None:
+        """By parent_span_id a child joins its parent's trace and keeps its flags."""
+        talk = Session()
+        talk.tell("create_span", name="n", span_id="a", traceparent=f"00-{TRACE}-{OWN}-02")
+        talk.tell("create_span", name="n", span_id="b", parent_span_id="a")
+
+        self.assertEqual(talk.span("b")["traceparent"], f"00-{TRACE}-{2:016x}-02")
+        self.assertEqual(talk.span("b")["parent"], f"00-{TRACE}-{1:016x}-02")
+
+    def test_links_are_shown_in_version_00(self) -> None:
+        """A link shows the context in version 00, flags as they came."""
+        talk = Session()
+        talk.tell("create_span", name="n", span_id="s", links=[{"traceparent": f"a0-{TRACE}-{OWN}-fd-x"}])
+
+        self.assertEqual(talk.span("s")["links"], [{"traceparent": f"00-{TRACE}-{OWN}-fd", "attributes": {}}])
+
+
+class IdsTests(unittest.TestCase):
+    """The two ways to choose ids."""
+
+    def test_counted_ids_count_traces_and_take_numbers(self) -> None:
+        """A root counts its trace; a child only takes its number."""
+        ids = CountedIds()
+
+        self.assertEqual([ids.root(5), ids.root(9)], [(1, 5), (2, 9)])
+        self.assertEqual(ids.child(7), 7)
+
+    def test_random_ids_fit_and_differ(self) -> None:
+        """Random ids have 128 and 64 bits, are never 0, and do not repeat."""
+        ids = RandomIds()
+        roots = [ids.root(1) for _ in range(500)]
+        children = {ids.child(1) for _ in range(500)}
+
+        self.assertTrue(all(0 < trace_id < 2**128 and 0 < own_id < 2**64 for trace_id, own_id in roots))
+        self.assertEqual(len({trace_id for trace_id, _ in roots}), 500)
+        self.assertEqual(len({own_id for _, own_id in roots} | children), 1000)
+        self.assertTrue(all(0 < own_id < 2**64 for own_id in children))
+
+    def test_random_zero_is_replaced(self) -> None:
+        """All zeros is no id, even where chance gives it."""
+        with mock.patch("tracer.trace_context.os.urandom", bytes):
+            ids = RandomIds()
+
+            self.assertEqual((ids.root(1), ids.child(1)), ((1, 1), 1))
+
+    def test_manager_by_itself_has_real_time_and_random_ids(self) -> None:
+        """A manager that is given neither clock nor ids takes the real ones."""
+        spans = SpanManager(), SpanManager()
+        made = [manager.create_span({"name": "n"}) for manager in spans]
+        child = spans[0].create_span({"name": "c", "parent_span_id": made[0].span_id})
+
+        self.assertIsInstance(spans[0].clock, RealClock)
+        self.assertNotEqual(made[0].trace_id, made[1].trace_id)
+        self.assertEqual(child.trace_id, made[0].trace_id)
+        self.assertNotEqual(child.own_id, made[0].own_id)
+        self.assertEqual((made[0].flags, child.flags), (1, 1))

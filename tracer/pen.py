@@ -1,0 +1,183 @@
+"""What a picture in a terminal is drawn with: characters, colours, and anybody's text made safe and cut to columns.
+
+Owns how wide text is and which of it is shown; knows no span.
+A column is what a narrow character takes; wide ones (CJK, emoji) take two, combining ones none.
+Traps: terminals disagree about joined emoji and variation selectors, so the parts are shown and the joints left out;
+text from right to left is shown only where a word from left to right follows, which keeps a terminal from turning the
+rest of the line round.
+Source: Unicode Standard Annexes 9 (bidirectional text) and 11 (East Asian width).
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+from unicodedata import bidirectional, category, east_asian_width, normalize
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    #: A character with the marks that combine with it, and its columns.
+    Piece = tuple[str, int]
+
+# Full, left and right half of a bar, bar of an open span, event, exception, branch, corner, guide, deeper, ellipsis.
+_BLOCKS = ("█", "▌", "▐", "░", "◆", "×", "├ ", "└ ", "│ ", "…", "…")
+_ASCII = ("=", "=", "=", ".", "*", "x", "|-", "`-", "| ", "~", "...")
+
+#: Most combining marks that are shown on one character: more of them run into the lines above and below.
+_MARKS = 2
+#: Left out: joiners, variation selectors, skin tones.  Spelt out: flags, by their two letters.
+_SIMPLER = {
+    **dict.fromkeys([0x200C, 0x200D, *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0), *range(0x1F3FB, 0x1F400)]),
+    **{0x1F1E6 + letter: chr(0x41 + letter) for letter in range(26)},
+}
+#: Characters that terminals give different columns to: parts of Hangul syllables, fillers, symbols widened by Unicode 16.
+_UNSURE = frozenset(
+    chain(
+        *(range(0x1160, 0x1200), range(0xD7B0, 0xD800), (0x115F, 0x3164, 0xFFA0, 0x302E, 0x302F, 0x16FF0, 0x16FF1)),
+        *(range(0x2630, 0x2638), range(0x268A, 0x2690), range(0x4DC0, 0x4E00), range(0x1D300, 0x1D380)),
+    )
+)
+#: Characters looked at for each column of text: the marks that are shown, and as many that are left out.
+_LOOKED_AT = 8
+
+
+class Pen:
+    """Writes text and bars.
+
+    Args:
+        unicode: use block characters and any other that can be shown; else ASCII alone.
+        colour: use escape sequences for colour.
+        right_to_left: show characters that are written from right to left, too.
+    """
+
+    def __init__(self, unicode: bool, colour: bool, right_to_left: bool) -> None:
+        self._unicode = unicode
+        self._colour = colour
+        self._right_to_left = right_to_left
+        characters = _BLOCKS if unicode else _ASCII
+        self._full, self._left, self._right, self._open, self.event, self.exception = characters[:6]
+        #: What stands before a child, before the last one, before what is below a child that is not the last one, and
+        #: in place of the outermost of many levels.
+        self.branch, self.corner, self.guide, self.deeper = characters[6:10]
+        self._ellipsis = characters[10]
+
+    @staticmethod
+    def is_drawable(encoding: str) -> bool:
+        """Tell whether an encoding has the characters that a pen draws with beyond ASCII."""
+        try:
+            "".join(_BLOCKS).encode(encoding)
+        except UnicodeEncodeError:
+            return False
+        return True
+
+    def painted(self, style: str, text: str) -> str:
+        """Return text in a style, which is the parameters of Select Graphic Rendition; an empty style is none."""
+        return f"\x1b[{style}m{text}\x1b[0m" if self._colour and style else text
+
+    def bar(self, low: int, high: int, columns: int, is_open: bool) -> list[str]:
+        """Draw a bar from one half of a column to before another; return the characters of the columns."""
+        first, last = low // 2, (high - 1) // 2
+        cells = [" "] * columns
+        cells[first : last + 1] = [self._open if is_open else self._full] * (last + 1 - first)
+        if not is_open and low % 2:
+            cells[first] = self._right
+        if not is_open and high % 2:
+            cells[last] = self._left
+        return cells
+
+    def marked(self, style: str, bar: str, event_style: str, exception_style: str) -> str:
+        """Return a bar in a style, and the marks on it in theirs."""
+        if not self._colour:
+            return bar
+        for mark, own_style in ((self.event, event_style), (self.exception, exception_style)):
+            bar = bar.replace(mark, f"\x1b[0;{own_style}m{mark}\x1b[0;{style}m")
+        return self.painted(style, bar)
+
+    def fitted(self, before: str, text: str, room: int) -> tuple[str, int]:
+        """Put what stands before it to a text, and cut it to columns, the ellipsis included.
+
+        Args:
+            before: known to be safe, and a column a character.
+            text: anybody's.
+        Returns:
+            The text, and the columns that it takes.
+        """
+        room -= len(before)
+        if len(text) <= room and text.isascii() and text.isprintable():
+            return before + text, len(before) + len(text)
+        line, columns = self._lines(text, room, 1)[0]
+        return before + line, len(before) + columns
+
+    def wrapped(self, text: str, room: int, most: int) -> list[str]:
+        """Break a text into at most so many lines of so many columns; a word is broken only where it must be."""
+        return [line.rstrip(" ") for line, _ in self._lines(text, room, most)]
+
+    def _lines(self, text: str, room: int, most: int) -> list[Piece]:
+        looked_at = _LOOKED_AT * (room + 1) * most
+        pieces = self._pieces(text[:looked_at])
+        lines: list[Piece] = []
+        start = 0
+        while len(lines) + 1 < most and start < len(pieces):
+            end = _filled(pieces, start, room)
+            if end < len(pieces):
+                end = _word_end(pieces, start, end)
+            lines.append(_joined(pieces[start:end]))
+            start = end
+        rest = pieces[start:]
+        end = _filled(rest, 0, room)
+        if end < len(rest) or len(text) > looked_at:
+            end = _filled(rest, 0, room - len(self._ellipsis))
+            rest = [*rest[:end], (self._ellipsis[:room], len(self._ellipsis[:room]))]
+        return [*lines, _joined(rest)] if rest or not lines else lines
+
+    def _pieces(self, text: str) -> list[Piece]:
+        """Take a text apart; what cannot be shown as it is becomes an escape like those of Python."""
+        if not self._unicode or text.isascii():
+            return [(piece, 1) for character in text for piece in _escaped(character)]
+        pieces: list[Piece] = []
+        marks = _MARKS
+        for character in normalize("NFC", text).translate(_SIMPLER):
+            if category(character) == "Mn" and pieces:
+                if marks < _MARKS:
+                    pieces[-1] = (pieces[-1][0] + character, pieces[-1][1])
+                    marks += 1
+                continue
+            if self._is_shown(character):
+                pieces.append((character, 2 if east_asian_width(character) in "WF" else 1))
+                marks = 0
+            else:
+                pieces += [(piece, 1) for piece in _escaped(character)]
+                marks = _MARKS
+        return pieces
+
+    def _is_shown(self, character: str) -> bool:
+        if not character.isprintable() or category(character) in ("Mn", "Me") or ord(character) in _UNSURE:
+            return False
+        return self._right_to_left or bidirectional(character) not in ("R", "AL", "AN")
+
+
+def _escaped(character: str) -> str:
+    if character.isascii() and character.isprintable():
+        return character
+    # A break of a line, or a space of another kind, has nothing to hide.
+    return " " if character.isspace() else character.encode("unicode_escape").decode()
+
+
+def _filled(pieces: list[Piece], start: int, room: int) -> int:
+    """Return where the pieces from `start` on no longer fit the room."""
+    for index in range(start, len(pieces)):
+        room -= pieces[index][1]
+        if room < 0:
+            return index
+    return len(pieces)
+
+
+def _word_end(pieces: list[Piece], start: int, end: int) -> int:
+    """Return where the last whole word before `end` ends, with the space behind it; `end` if there is none."""
+    for index in range(end + 1, start, -1):
+        if pieces[index - 1][0] == " ":
+            return index
+    return end
+
+
+def _joined(pieces: list[Piece]) -> Piece:
+    return "".join([text for text, _ in pieces]), sum(columns for _, columns in pieces)
