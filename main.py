@@ -24,7 +24,7 @@ from tracer.streams import Input, occupy_standard_descriptors, write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Optional
+    from typing import Callable
 
     from tracer.exporter import FileExporter
     from tracer.options import Options
@@ -35,6 +35,10 @@ EX_OPTION = 2
 EX_IOERR = 74
 #: What a shell adds to the number of the signal that ended a process.
 SIGNALLED = 128
+#: How a shell shows the end of a program whose reader has gone.
+EX_PIPE = SIGNALLED + signal.SIGPIPE
+#: What ended the input, by the code that `serve_to_the_end` returns.
+ENDINGS = {0: "the input ended", EX_PIPE: "stdout was closed", EX_IOERR: "stdin or stdout failed"}
 #: Replies are written before more than this has gathered: `get_span` answers a short line with a long one.
 GATHERED_CHARACTERS = 1 << 18
 
@@ -44,61 +48,43 @@ def main(arguments: list[str]) -> int:
     occupy_standard_descriptors()
     options = parse_options(arguments, __version__)
     complaints = Complaints(options.verbose)
-    exporter = None
-    if options.export is not None:
-        exporter = open_exporter(options.export, complaints.say)
-        if exporter is None:
-            return EX_OPTION
+    try:
+        exporter = None if options.export is None else open_exporter(options.export, complaints.say)
+    except OSError as error:
+        complaints.say(f"cannot export to {quoted(options.export or '')}: {error.strerror}")
+        return EX_OPTION
     manager = build_manager(options, complaints.say, exporter)
     node = Node(manager, complaints.complain, options.max_line_bytes, auto_clock=options.clock == "auto")
-    source = Input()
-
-    def send(replies: list[str]) -> None:
-        if exporter is not None:
-            # A span is in the file before anybody is told of its end.
-            exporter.flush()
-        replies.append("")
-        write(1, "\n".join(replies).encode())
-        replies.clear()
-
-    failure, why = 0, "the input ended"
-    try:
-        with source:
-            serve(source, send, node, complaints, options.max_line_bytes)
-    except BrokenPipeError:
-        failure, why = SIGNALLED + signal.SIGPIPE, "stdout was closed"
-    except OSError as error:
-        failure, why = EX_IOERR, f"stdin or stdout failed: {error.strerror}"
-        complaints.say(why)
-    if source.signal:
-        why = f"{signal.Signals(source.signal).name} ended the node"
     lost = 0
-    if exporter is not None:
-        lost = exporter.close(manager.open_spans(), manager.clock.now_us, f"still open when {why}")
-    if failure:
-        return failure
-    complaints.summarize([span.span_id for span in manager.open_spans()])
-    if options.timeline:
-        # Imported when it is asked for: the tables of Unicode take time to load.
-        from tracer.timeline import draw
+    with Input() as source:
+        failure = serve_to_the_end(source, node, exporter, complaints, options.max_line_bytes)
+        if exporter is not None:
+            ending = signal.Signals(source.signal).name + " came" if source.signal else ENDINGS[failure]
+            lost = exporter.close(manager.open_spans(), manager.clock.now_us, f"still open when {ending}")
+        if not failure:
+            complaints.summarize([span.span_id for span in manager.open_spans()])
+            if options.timeline:
+                draw_timeline(manager)
+    return failure or (SIGNALLED + source.signal if source.signal else min(lost, 1))
 
-        draw(manager)
-    return SIGNALLED + source.signal if source.signal else min(lost, 1)
 
-
-def open_exporter(path: str, say: Callable[[str], None]) -> Optional[FileExporter]:
-    """Open the file that ended spans go to; None where that cannot be, which is said."""
+def open_exporter(path: str, say: Callable[[str], None]) -> FileExporter:
+    """Open the file that ended spans go to."""
     from tracer.exporter import FileExporter
 
-    try:
-        return FileExporter(path, os.environ, say)
-    except OSError as error:
-        say(f"cannot export to {quoted(path)}: {error.strerror}")
-        return None
+    return FileExporter(path, os.environ, say)
+
+
+def draw_timeline(manager: SpanManager) -> None:
+    """Draw the kept spans on stderr."""
+    # Imported when it is asked for: the tables of Unicode take time to load.
+    from tracer.timeline import draw
+
+    draw(manager)
 
 
 def build_manager(
-    options: Options, say: Callable[[str], None], exporter: Optional[FileExporter] = None
+    options: Options, say: Callable[[str], None], exporter: FileExporter | None = None
 ) -> SpanManager:
     """Make the manager that the options and the environment ask for."""
     limits = Limits(options.max_open_spans, options.keep_ended, **limits_in(os.environ, say))
@@ -109,17 +95,40 @@ def build_manager(
     return manager
 
 
+def serve_to_the_end(
+    source: Input, node: Node, exporter: FileExporter | None, complaints: Complaints, max_line_bytes: int
+) -> int:
+    """Serve until the input ends or stdout fails; return 0 or the exit code of the failure."""
+
+    def send(replies: list[str]) -> None:
+        if exporter is not None:
+            # A span is in the file before anybody is told of its end.
+            exporter.flush()
+        replies.append("")
+        write(1, "\n".join(replies).encode())
+        replies.clear()
+
+    try:
+        serve(source, send, node, complaints, max_line_bytes)
+    except BrokenPipeError:
+        return EX_PIPE
+    except OSError as error:
+        complaints.say(f"stdin or stdout failed: {error.strerror}")
+        return EX_IOERR
+    return 0
+
+
 def serve(
     source: Input, send: Callable[[list[str]], None], node: Node, complaints: Complaints, max_line_bytes: int
 ) -> None:
-    """Answer every line, and send the answers, which clears them, before waiting for more."""
+    """Answer every line, and send the answers, which empties their list, before waiting for more."""
     buffer = LineBuffer(max_line_bytes)
     replies: list[str] = []
     data = b"\n"
     while data:
         data = source.read()
         gathered = 0
-        for complaints.line, line in enumerate(buffer.feed(data) if data else buffer.finish(), complaints.line + 1):
+        for line in complaints.follow(buffer.feed(data) if data else buffer.finish()):
             reply = node.answer(line)
             if reply is None:
                 continue
@@ -134,9 +143,10 @@ def serve(
 
 if __name__ == "__main__":
     # No cycles are built, so references alone free everything; looking for cycles among many open spans takes a fifth of
-    # the time.  The digits of an integer are bounded by the node itself.
+    # the time.
     gc.disable()
+    # The node bounds the digits of an integer itself, whatever the environment says.
     if hasattr(sys, "set_int_max_str_digits"):
-        sys.set_int_max_str_digits(0)
-    # Not sys.exit: there is nothing to flush, and taking a hundred thousand spans apart takes time.
+        sys.set_int_max_str_digits(0)  # novm: asked for above
+    # Not sys.exit: nothing is left to flush, and taking a hundred thousand spans apart takes time.
     os._exit(main(sys.argv[1:]))

@@ -166,15 +166,12 @@ def descriptors(*replacements: int | None) -> object:
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     saved = [os.dup(descriptor) for descriptor in (0, 1, 2)]
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)}
     try:
         for descriptor, replacement in enumerate(replacements):
             os.close(descriptor) if replacement is None else os.dup2(replacement, descriptor)
         yield
     finally:
-        wake = signal.set_wakeup_fd(-1)
-        if wake != -1:
-            os.close(wake)
         for number, handler in handlers.items():
             signal.signal(number, handler)
         for descriptor, copy in enumerate(saved):

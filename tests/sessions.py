@@ -37,6 +37,7 @@ TEXTS = ("GET /a", "x", "exception", "\u00e9\u4e2d", "\U0001f600", "\ud800", '"\
 VALUES = (None, True, False, 0, -1, 1.5, "", "value", "\U0001f600\U0001f600\U0001f600", [], {}, [1, [None, "long text"]],
           {"": "empty key", "k": ["deep text", {"k": "deeper text"}]}, 2**64, -(2**70), 1e300, "z" * 30)  # fmt: skip
 WRONG = (None, True, False, 0, 1, -1, 1.0, "", "x", [], {}, [None], ["x"], {"": 1}, {"x": 1}, [{}], [[]])
+FIELDS = ("timestamp_us", "attributes", "span_id", "traceparent", "name", "links", "error", "kind", "status", "parent_span_id")
 KEYS = ("a", "b", "c", "d", "exception.message", "\u00e9", "k" * 20)
 TIMES = (0, 1, 4999, 5000, 10_000, 12_345, 20_000, 70_000, 1_000_000, 9223372036854775)
 BAD_TIMES = (-1, 9223372036854776, 2**63, 10**400, 5.0, "5", True)
@@ -56,7 +57,7 @@ LITERALS = {
 BAD_LINES = (
     b"", b"   ", b"\r", b"\t\r", b"{", b"}", b"[]", b"[1]", b"null", b"1", b'"x"', b"NaN", b"{}{}", b"{} x", b"{,}", b"\xff",
     b'{"a": "\xff"}', b'{"a": "\xed\xa0\x80"}', b'{"type": "echo", "echo": "\xc3"}', b"\xef\xbb\xbf{}", b"\x00", b"{\x00}",
-    b"[" * 300, b'{"a":' * 300, b"{'type': 'echo'}", b'{"type": "echo", "msg_id": 1, "echo": 1', b"\x0c{}", b"\xc2\xa0{}",
+    b"[" * 300, b'{"a":' * 300, b'"' + b"[" * 300, b'"' + b"{" * 300 + b'"', b"]" * 300, b'{"' + b"[" * 300, b"{'type': 'echo'}", b'{"type": "echo", "msg_id": 1, "echo": 1', b"\x0c{}", b"\xc2\xa0{}",
     '{"type": "echo", "msg_id": 1, "echo": 1}'.encode("utf-16"), b'{"type": "generate"} {"type": "generate"}', b"{}",
 )  # fmt: skip
 
@@ -68,18 +69,20 @@ class Session(NamedTuple):
     data: bytes
 
     def arguments(self) -> List[str]:
-        """Give the command line."""
-        options = {"clock": self.settings.clock, "tick-us": self.settings.tick_us, "keep-ended": self.settings.keep_ended,
-                   "max-open-spans": self.settings.max_open_spans, "max-line-bytes": self.settings.max_line_bytes}  # fmt: skip
-        return [word for name, value in options.items() for word in (f"--{name}", str(value))]
+        """Give the command line: the options that are not at their defaults."""
+        names = ("clock", "tick_us", "keep_ended", "max_open_spans", "max_line_bytes")
+        return [word for name in names for word in self._option("--" + name.replace("_", "-"), name)]
 
     def environment(self) -> Dict[str, str]:
-        """Give the environment variables."""
+        """Give the environment variables: the bounds that are not at their defaults."""
         names = {"span_attributes": "SPAN_ATTRIBUTE_COUNT", "event_attributes": "EVENT_ATTRIBUTE_COUNT",
                  "link_attributes": "LINK_ATTRIBUTE_COUNT", "events": "SPAN_EVENT_COUNT", "links": "SPAN_LINK_COUNT",
                  "value_characters": "ATTRIBUTE_VALUE_LENGTH"}  # fmt: skip
-        values = {f"OTEL_{name}_LIMIT": getattr(self.settings, field) for field, name in names.items()}
-        return {name: str(value) for name, value in values.items() if value is not None}
+        return dict(self._option(f"OTEL_{variable}_LIMIT", name) for name, variable in names.items() if self._option("", name))
+
+    def _option(self, option: str, name: str) -> List[str]:
+        value = getattr(self.settings, name)
+        return [] if value == getattr(Settings(), name) else [option, str(value)]
 
 
 def random_session(seed: int) -> Session:
@@ -168,9 +171,18 @@ class _Maker:
     def text(self) -> str:
         return self.random.choice(TEXTS)
 
+    def wrong(self) -> Any:
+        return self.random.choice(WRONG)
+
+    def choice(self, *choices: str) -> str:
+        """Give one of the words of the protocol, now and then not quite."""
+        word = self.random.choice(choices)
+        return self.random.choice((word.lower(), word + " ", word[:-1])) if self.chance(self.tempo / 2) else word
+
     def link(self) -> Body:
         link: Body = {"span_id": self.id()} if self.chance(0.6) else {"traceparent": self.traceparent()}
         link.update(self.some(0.3, attributes=self.attributes))
+        link.update(self.some(self.tempo / 10, attributes=self.wrong, span_id=self.wrong, traceparent=self.traceparent))
         return self.spoilt(link, self.tempo / 3)
 
     def some(self, probability: float, **makers: Callable[[], Any]) -> Body:
@@ -178,11 +190,12 @@ class _Maker:
 
     def make_create(self) -> Body:
         body = {"type": "create_span", "name": self.text()}
-        body.update(self.some(0.25, kind=lambda: self.random.choice(("INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER"))))
+        body.update(self.some(0.25, kind=lambda: self.choice("INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")))
         body.update(self.some(0.15, span_id=self.id, timestamp_us=self.time))
         body.update(self.some(0.3, attributes=self.attributes))
         body.update(self.some(0.2, links=lambda: [self.link() for _ in range(self.random.choice((0, 1, 1, 2, 4)))]))
         body.update(self.some(0.15, parent_span_id=self.id) or self.some(0.2, traceparent=self.traceparent))
+        body.update(self.some(self.tempo / 10, parent_span_id=self.id, traceparent=self.traceparent))
         return body
 
     def make_event(self) -> Body:
@@ -196,7 +209,7 @@ class _Maker:
         return {"type": "span_update", "span_id": self.id(), **self.some(0.6, name=self.text, attributes=self.attributes)}
 
     def make_end(self) -> Body:
-        fields = self.some(0.5, status=lambda: self.random.choice(("OK", "ERROR", "UNSET")))
+        fields = self.some(0.5, status=lambda: self.choice("OK", "ERROR", "UNSET"))
         fields.update(self.some(0.5 if fields.get("status") == "ERROR" else 0.03, error=self.text))
         return {"type": "span_end", "span_id": self.id(), **fields, **self.some(0.2, timestamp_us=self.time)}
 
@@ -224,18 +237,20 @@ class _Maker:
             body.update(self.some(0.5, msg_id=lambda: self.random.choice(MSG_IDS)))
         if not self.chance(probability):
             return body
-        field = self.random.choice([*body, *body, "timestamp_us", "attributes", "span_id", "traceparent", "name", "links", "error"])
-        change = self.random.randrange(6)
+        field = self.random.choice([*body, *body, *FIELDS])
+        change = self.random.randrange(7)
         if change == 0:
             body.pop(field, None)
         elif change == 1:
             body[field] = None
         elif change == 2:
-            body[field] = self.random.choice(WRONG)
+            body[field] = self.wrong()
         elif change == 3:
             body[field] = self.value()
         elif change == 4:
-            body["in_reply_to"] = self.random.choice(WRONG)
+            body["in_reply_to"] = self.wrong()
+        elif change == 5:
+            body["link"] = {"span_id": self.id()}
         else:
             body["msg_id"] = self.random.choice((*WRONG, "@1.0", "@1e2", "@-0", "@4300", "@4301"))
         return body

@@ -80,7 +80,7 @@ class ExportOptionTests(unittest.TestCase):
 
                 self.assertEqual(node.wait(PATIENCE_SECONDS), code)
                 self.assertEqual(names_of(path), ["a", "left"])
-                message = f"still open when {signal.Signals(number).name} ended the node"
+                message = f"still open when {signal.Signals(number).name} came"
                 self.assertEqual(spans_of(path)[1]["status"], {"message": message, "code": 2})
 
     def test_spans_are_exported_when_stdout_is_gone(self) -> None:

@@ -75,7 +75,7 @@ class FuzzTests(unittest.TestCase):
         """Any bytes: at most one reply a line, each strict JSON of a known type, never an exception, spans stay sound."""
         random = Random(1)
         fuzzed = Fuzzed(self)
-        for _ in range(60):
+        for _ in range(200):
             fuzzed.feed(b"".join(random_line(random) + b"\n" for _ in range(100)))
             fuzzed.judge()
 
@@ -85,7 +85,7 @@ class FuzzTests(unittest.TestCase):
         """Good messages with a few wrong bytes: as for any bytes, and the good ones among them are served."""
         random = Random(2)
         kept = 0
-        for seed in range(60):
+        for seed in range(150):
             fuzzed = Fuzzed(self)
             for line in good_lines(seed) * 2:
                 fuzzed.feed((mutated_line(random, line) if random.random() < 0.4 else line) + b"\n")

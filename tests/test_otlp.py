@@ -11,18 +11,13 @@ from tracer import CountedIds, Limits, SimulatedClock, Span, SpanManager, __vers
 from tracer.otlp import LEVELS, Resources, any_value, lines, resource_attributes, span_message, traces_data
 
 
-def ended_span(*changes: dict, limits: Limits | None = None, **create: object) -> Span:
+def ended_span(*changes: dict, limits: Limits | None = None, end: dict | None = None, **create: object) -> Span:
     """Make a span by messages: its creation with more fields than the plain ones, changes, and its end."""
     manager = SpanManager(limits, SimulatedClock(), CountedIds())
     manager.create_span({"name": "GET /", "timestamp_us": 5_000, **create})
     for change in changes:
         getattr(manager, change["type"])({"span_id": "span1", **change})
-    return manager.span_end({"span_id": "span1", "timestamp_us": 15_000})
-
-
-def message_of(span: Span) -> str:
-    """Write an ended span."""
-    return span_message(span, span.end_us or 0, span.status, span.error)
+    return manager.span_end({"span_id": "span1", "timestamp_us": 15_000, **(end or {})})
 
 
 class SpanMessageTests(unittest.TestCase):
@@ -30,7 +25,7 @@ class SpanMessageTests(unittest.TestCase):
 
     def test_plain_span_has_these_fields(self) -> None:
         """A root with nothing to it has ids in hex, flags, name, kind, times and status, in `trace.proto`'s order."""
-        text = message_of(ended_span())
+        text = span_message(ended_span())
 
         self.assertEqual(
             text,
@@ -47,7 +42,7 @@ class SpanMessageTests(unittest.TestCase):
             {"type": "span_event", "event": "e", "timestamp_us": 7_000, "attributes": {"c": None, "d": 2}},
             {"type": "span_link", "link": {"traceparent": other, "attributes": {"f": 1.5, "g": 3}}},
         ]
-        text = message_of(ended_span(*changes, *changes, limits=limits, traceparent=other, kind="CONSUMER"))
+        text = span_message(ended_span(*changes, *changes, limits=limits, traceparent=other, kind="CONSUMER"))
 
         self.assertEqual(
             text,
@@ -64,38 +59,47 @@ class SpanMessageTests(unittest.TestCase):
 
     def test_every_status_has_its_number(self) -> None:
         """UNSET is an empty status, and an error is its message."""
-        span = ended_span()
         cases = [
-            ("UNSET", None, "{}"),
-            ("OK", None, '{"code":1}'),
-            ("ERROR", None, '{"code":2}'),
-            ("ERROR", "no", '{"message":"no","code":2}'),
+            ({"status": "UNSET"}, "{}"),
+            ({"status": "OK"}, '{"code":1}'),
+            ({"status": "ERROR"}, '{"code":2}'),
+            ({"status": "ERROR", "error": "no"}, '{"message":"no","code":2}'),
         ]
-        for status, error, expected in cases:
-            with self.subTest(status=status, error=error):
-                text = span_message(span, 15_000, status, error)
+        for end, expected in cases:
+            with self.subTest(end):
+                text = span_message(ended_span(end=end))
 
                 self.assertTrue(text.endswith(f',"status":{expected}}}'), text)
+
+    def test_open_span_has_the_ending_that_is_given(self) -> None:
+        """An open span is written with it, or with an end that is not known; an ended one has its own."""
+        opened = SpanManager(None, SimulatedClock(), CountedIds()).create_span({"name": "a", "timestamp_us": 5})
+        ending = (7, "ERROR", "why")
+
+        self.assertIn('"endTimeUnixNano":"7000","status":{"message":"why","code":2}}', span_message(opened, ending))
+        self.assertIn('"endTimeUnixNano":"0","status":{}}', span_message(opened))
+        self.assertEqual(span_message(ended_span(), ending), span_message(ended_span()))
 
     def test_every_kind_has_its_number(self) -> None:
         """The kinds count from 1."""
         for number, kind in enumerate(("INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER"), 1):
             with self.subTest(kind):
-                self.assertIn(f'"kind":{number},', message_of(ended_span(kind=kind)))
+                self.assertIn(f'"kind":{number},', span_message(ended_span(kind=kind)))
 
     def test_time_past_64_bits_is_the_last_one(self) -> None:
         """A simulated clock that ran past 2^64 nanoseconds is written as the last of them."""
         last_us = (2**64 - 1) // 1000
+        opened = SpanManager(None, SimulatedClock(), CountedIds()).create_span({"name": "a", "timestamp_us": 0})
         for end_us, expected in ((last_us, str(last_us * 1000)), (last_us + 1, str(2**64 - 1))):
             with self.subTest(end_us):
-                self.assertIn(f'"endTimeUnixNano":"{expected}"', span_message(ended_span(), end_us, "OK", None))
+                self.assertIn(f'"endTimeUnixNano":"{expected}"', span_message(opened, (end_us, "OK", None)))
 
     def test_count_past_32_bits_is_the_last_one(self) -> None:
         """A dropped count is held to what its field takes."""
         span = ended_span(attributes={})
         span.attributes.dropped = 2**32
 
-        self.assertIn('"droppedAttributesCount":4294967295', message_of(span))
+        self.assertIn('"droppedAttributesCount":4294967295', span_message(span))
 
     def test_spans_are_what_json_dumps_writes(self) -> None:
         """Each of 600 random spans, hostile strings and all, is to the byte what `json.dumps` makes of plain dicts."""
@@ -103,7 +107,7 @@ class SpanMessageTests(unittest.TestCase):
             for number, span in enumerate(RandomSpans(seed).make(100)):
                 with self.subTest(seed=seed, span=number):
                     resource = Resources({}, self.fail).message("s")
-                    text = traces_data([otlp.resource_spans(resource, [message_of(span)])])
+                    text = traces_data([otlp.resource_spans(resource, [span_message(span)])])
                     twin = json.dumps(plain_traces({"s": [plain_span(span)]}), separators=(",", ":")) + "\n"
 
                     self.assertEqual(text, twin)

@@ -8,6 +8,11 @@ from __future__ import annotations
 
 import os
 import sys
+from operator import length_hint
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 #: How many lines are complained of in full.
 TOLD_IN_FULL = 20
@@ -29,8 +34,20 @@ class Complaints:
         self._encoding = getattr(sys.stderr, "encoding", None) or "ascii"
         self._count = 0
         self._next_count = 10 * TOLD_IN_FULL
-        #: The number of the line that is being served; blank ones count.
-        self.line = 0
+        self._lines = 0
+        self._to_come: Iterator[bytes] = iter(())
+
+    def follow(self, lines: list[bytes]) -> Iterator[bytes]:
+        """Hand out the next lines of the input, and know from then on which one is being served."""
+        # How many are left is known without counting each.
+        self._lines += len(lines)
+        self._to_come = iter(lines)
+        return self._to_come
+
+    @property
+    def line(self) -> int:
+        """The number of the line that is being served; blank ones count."""
+        return self._lines - length_hint(self._to_come)
 
     def complain(self, sentence: str) -> None:
         """Say what is wrong with the line that is being served."""

@@ -18,7 +18,7 @@ from .trace_context import SAMPLED
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from typing import Callable, Optional
+    from typing import Callable
 
     from .otlp import Exported
     from .span import Span
@@ -66,9 +66,7 @@ class FileExporter:
         """Write the spans that were added; what the file does not take is kept and tried again with the next ones."""
         if self._ended:
             spans, self._ended = self._ended, []
-            self._save(
-                (_service(span), span_message(span, span.end_us or 0, span.status, span.error)) for span in spans
-            )
+            self._save((_service(span), span_message(span)) for span in spans)
 
     def close(self, open_spans: list[Span], now_us: int, why: str) -> int:
         """Write what is left, with the spans that are still open as ended now by an error, and close the file.
@@ -82,7 +80,7 @@ class FileExporter:
         """
         self.flush()
         self._save(
-            (_service(span), span_message(span, max(now_us, span.start_us), "ERROR", why))
+            (_service(span), span_message(span, (max(now_us, span.start_us), "ERROR", why)))
             for span in open_spans
             if span.flags & SAMPLED
         )
@@ -138,7 +136,7 @@ class FileExporter:
         self._torn = True
 
 
-def _service(span: Span) -> Optional[str]:
+def _service(span: Span) -> str | None:
     return None if span.origin is None else span.origin[0]
 
 

@@ -13,7 +13,7 @@ from .trace_context import SpanContext, parse_traceparent
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Any, Callable, Optional
+    from typing import Any, Callable
 
     Body = dict[str, Any]
 
@@ -35,66 +35,56 @@ def text(body: Body, field: str) -> str:
     """Return a required non-empty string."""
     value = body.get(field)
     if type(value) is str and value:
-        return value  # type: ignore[no-any-return]
+        return value
     raise wrong(field, "a non-empty string", value)
 
 
-def wrong_text(body: Body, *fields: str) -> MalformedRequestError:
-    """Make the error for the first of the fields that is no non-empty string."""
-    for field in fields:
-        try:
-            text(body, field)
-        except MalformedRequestError as error:
-            return error
-    raise AssertionError(f"one of {fields} must be wrong")
-
-
-def maybe_text(body: Body, field: str) -> Optional[str]:
+def maybe_text(body: Body, field: str) -> str | None:
     """Return an optional non-empty string."""
     return None if body.get(field) is None else text(body, field)
 
 
-def maybe_choice(body: Body, field: str, choices: Iterable[str]) -> Optional[str]:
+def maybe_choice(body: Body, field: str, choices: Iterable[str]) -> str | None:
     """Return an optional string that is one of `choices`."""
     value = body.get(field)
     if value is None or (type(value) is str and value in choices):
-        return value  # type: ignore[no-any-return]
+        return value
     raise wrong(field, "one of " + ", ".join(choices), value)
 
 
-def maybe_integer(body: Body, field: str) -> Optional[int]:
+def maybe_integer(body: Body, field: str) -> int | None:
     """Return an optional integer of any size."""
     value = body.get(field)
     if value is None or type(value) is int:
-        return value  # type: ignore[no-any-return]
+        return value
     raise wrong(field, "an integer", value)
 
 
-def maybe_timestamp(body: Body, field: str) -> Optional[int]:
+def maybe_timestamp(body: Body, field: str) -> int | None:
     """Return an optional time, in microseconds since the Unix epoch."""
     value = body.get(field)
     if value is None or (type(value) is int and 0 <= value <= MAX_TIMESTAMP_US):
-        return value  # type: ignore[no-any-return]
+        return value
     raise wrong(field, f"an integer from 0 to {MAX_TIMESTAMP_US}", value)
 
 
-def maybe_attributes(body: Body, field: str) -> Optional[dict[str, Any]]:
+def maybe_attributes(body: Body, field: str) -> dict[str, Any] | None:
     """Return an optional object whose keys are not empty."""
     value = body.get(field)
     if value is None or (type(value) is dict and "" not in value):
-        return value  # type: ignore[no-any-return]
+        return value
     raise wrong(field, "an object with non-empty keys", value)
 
 
-def maybe_texts(body: Body, field: str) -> Optional[list[str]]:
+def maybe_texts(body: Body, field: str) -> list[str] | None:
     """Return an optional list of strings."""
     value = body.get(field)
     if value is None or (type(value) is list and all(type(item) is str for item in value)):
-        return value  # type: ignore[no-any-return]
+        return value
     raise wrong(field, "a list of strings", value)
 
 
-def maybe_traceparent(body: Body, field: str) -> Optional[SpanContext]:
+def maybe_traceparent(body: Body, field: str) -> SpanContext | None:
     """Return an optional W3C traceparent, parsed."""
     value = maybe_text(body, field)
     if value is None:
@@ -122,7 +112,7 @@ class LinkRequest:
             raise MalformedRequestError(f'"{field}" must have exactly one of "span_id" and "traceparent"')
 
 
-def maybe_links(body: Body, field: str) -> Optional[list[LinkRequest]]:
+def maybe_links(body: Body, field: str) -> list[LinkRequest] | None:
     """Return an optional list of links."""
     value = body.get(field)
     if value is None:
@@ -158,12 +148,12 @@ CREATE_OPTIONS = frozenset(_CREATE_READERS)
 class CreateOptions:
     """The optional fields of a `create_span` but for `kind`, by their names; None for each that is absent."""
 
-    span_id: Optional[str] = None
-    parent_span_id: Optional[str] = None
-    traceparent: Optional[SpanContext] = None
-    attributes: Optional[dict[str, Any]] = None
-    links: Optional[list[LinkRequest]] = None
-    timestamp_us: Optional[int] = None
+    span_id: str | None = None
+    parent_span_id: str | None = None
+    traceparent: SpanContext | None = None
+    attributes: dict[str, Any] | None = None
+    links: list[LinkRequest] | None = None
+    timestamp_us: int | None = None
 
     def __init__(self, body: Body) -> None:
         for field in CREATE_OPTIONS.intersection(body):

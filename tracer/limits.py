@@ -10,7 +10,7 @@ from .errors import quoted
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Callable, Optional
+    from typing import Callable
 
 #: Most spans that are open at once; at about 600 bytes each they take some 60 MB.
 OPEN_SPANS = 100_000
@@ -50,7 +50,7 @@ class Limits:
         link_attributes: int = PARTS,
         events: int = PARTS,
         links: int = PARTS,
-        value_characters: Optional[int] = None,
+        value_characters: int | None = None,
     ) -> None:
         self.open_spans = open_spans
         self.ended_spans = ended_spans

@@ -19,9 +19,7 @@ from .fields import (
     maybe_choice,
     maybe_text,
     maybe_timestamp,
-    maybe_traceparent,
     text,
-    wrong_text,
 )
 from .limits import Limits
 from .span import KINDS, OPEN, STATUSES, UNKNOWN, Span, step
@@ -29,15 +27,17 @@ from .trace_context import INHERITED_FLAGS, SAMPLED, RandomIds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Optional, Union
+    from typing import Any, Callable, Union
 
     from .clock import SimulatedClock
     from .fields import Body, LinkRequest
-    from .span import Ending
     from .trace_context import CountedIds, SpanContext
 
     Clock = Union[RealClock, SimulatedClock]
     Ids = Union[CountedIds, RandomIds]
+
+#: How many event names are kept as one copy, and the longest: a peer may send a new one on every line.
+_COPIED_NAMES, _COPIED_CHARACTERS = 1024, 100
 
 
 class SpanManager:
@@ -54,10 +54,10 @@ class SpanManager:
 
     def __init__(
         self,
-        limits: Optional[Limits] = None,
-        clock: Optional[Clock] = None,
-        ids: Optional[Ids] = None,
-        on_end: Optional[Callable[[Span], None]] = None,
+        limits: Limits | None = None,
+        clock: Clock | None = None,
+        ids: Ids | None = None,
+        on_end: Callable[[Span], None] | None = None,
     ) -> None:
         self.limits = Limits() if limits is None else limits
         self.clock = RealClock() if clock is None else clock
@@ -65,10 +65,11 @@ class SpanManager:
         self._on_end = on_end
         self._max_open = self.limits.open_spans
         self._max_ended = self.limits.ended_spans
+        self._event_names: dict[str, str] = {}
         self._spans: dict[str, Span] = {}
         self._ended: deque[Span] = deque()
         # Open spans whose id nobody knows yet: the last one that was created, which is heard of soon, and all older ones.
-        self._newest_unclaimed: Optional[Span] = None
+        self._newest_unclaimed: Span | None = None
         self._unclaimed: dict[str, Span] = {}
         self._may_claim = True
         self._stem = "span"
@@ -82,9 +83,9 @@ class SpanManager:
         Raises:
             SpanExistsError: its `span_id` is a known span's.  TooManyOpenSpansError: see `Limits`.
         """
-        name = body.get("name")
-        if not (type(name) is str and name):
-            raise wrong_text(body, "name")
+        name: Any = body.get("name")
+        if type(name) is not str or not name:
+            text(body, "name")
         kind = maybe_choice(body, "kind", KINDS) if "kind" in body else None
         spans = self._spans
         options = parent = None
@@ -121,19 +122,23 @@ class SpanManager:
         Raises:
             SpanEndedError: the span has ended.
         """
-        span_id, event = body.get("span_id"), body.get("event")
-        if not (type(span_id) is str and span_id and type(event) is str and event):
-            raise wrong_text(body, "span_id", "event")
+        event: Any = body.get("event")
+        if type(event) is not str or not event:
+            text(body, "event")
         attributes = maybe_attributes(body, "attributes") if "attributes" in body else None
         timestamp_us = maybe_timestamp(body, "timestamp_us") if "timestamp_us" in body else None
-        span = self._spans.get(span_id)
-        if span is None or span.ending is not None:
-            span = self._find(span_id, "change")
+        try:
+            # A known id needs no check; only open spans go this way.
+            span = self._spans[body["span_id"]]
+            if span.ending is not None:
+                raise KeyError
+        except (KeyError, TypeError):
+            span = self._find(body, "change")
 
         if span is self._newest_unclaimed or self._unclaimed:
-            self._heard(span, span_id)
+            self._heard(span, body["span_id"])
         at_us = self.clock.now_us if timestamp_us is None else self._take_time(timestamp_us)
-        span.add_event(event, at_us, attributes, self.limits)
+        span.add_event(self._event_names.get(event) or self._one_copy(event), at_us, attributes, self.limits)
         return span
 
     def span_link(self, body: Body) -> Span:
@@ -142,13 +147,13 @@ class SpanManager:
         Raises:
             SpanEndedError: the span has ended.
         """
-        span_id = text(body, "span_id")
+        text(body, "span_id")
         request = link(body)
         # Before any claim: a message cannot name one span both by its own id and by the id it is claimed under.
         linked = self._linked(request)
-        span = self._find(span_id, "change", request.span_id)
+        span = self._find(body, "change", request.span_id)
 
-        self._heard(span, span_id)
+        self._heard(span, body["span_id"])
         self._add_link(span, request, linked)
         return span
 
@@ -158,14 +163,13 @@ class SpanManager:
         Raises:
             SpanEndedError: the span has ended.
         """
-        span_id = text(body, "span_id")
         name = maybe_text(body, "name")
         attributes = maybe_attributes(body, "attributes")
         if name is None and attributes is None:
             raise MalformedRequestError('"name" and "attributes" are both missing: give at least one of them')
-        span = self._find(span_id, "change")
+        span = self._find(body, "change")
 
-        self._heard(span, span_id)
+        self._heard(span, body["span_id"])
         if name is not None:
             span.name = name
         if attributes is not None:
@@ -178,9 +182,6 @@ class SpanManager:
         Raises:
             SpanEndedError: it has ended.  TimeOrderError: it would end before it started.
         """
-        span_id = body.get("span_id")
-        if not (type(span_id) is str and span_id):
-            raise wrong_text(body, "span_id")
         status = body.get("status")
         if status not in STATUSES:
             status = maybe_choice(body, "status", STATUSES) or "OK"
@@ -188,15 +189,19 @@ class SpanManager:
         if error is not None and status != "ERROR":
             raise MalformedRequestError(f'"error" goes with the status "ERROR" only, not with "{status}"')
         timestamp_us = maybe_timestamp(body, "timestamp_us") if "timestamp_us" in body else None
-        span = self._spans.get(span_id)
-        if span is None or span.ending is not None:
-            span = self._find(span_id, "end")
+        try:
+            # As in span_event.
+            span = self._spans[body["span_id"]]
+            if span.ending is not None:
+                raise KeyError
+        except (KeyError, TypeError):
+            span = self._find(body, "end")
         end_us = self.clock.now_us if timestamp_us is None else timestamp_us
         if end_us < span.start_us:
-            raise TimeOrderError(span_id, span.start_us, end_us)
+            raise TimeOrderError(body["span_id"], span.start_us, end_us)
 
         if span is self._newest_unclaimed or self._unclaimed:
-            self._heard(span, span_id)
+            self._heard(span, body["span_id"])
         if timestamp_us is not None:
             self.clock.advance(timestamp_us)
         self._end(span, end_us, status, error)
@@ -209,16 +214,15 @@ class SpanManager:
             SpanEndedError: it has ended.  TimeOrderError: it would end before it started.
         Source: OpenTelemetry, trace/exceptions.
         """
-        span_id = text(body, "span_id")
         error = text(body, "error")
         attributes = {"exception.message": error, **(maybe_attributes(body, "attributes") or {})}
         timestamp_us = maybe_timestamp(body, "timestamp_us")
-        span = self._find(span_id, "end")
+        span = self._find(body, "end")
         end_us = self.clock.now_us if timestamp_us is None else timestamp_us
         if end_us < span.start_us:
-            raise TimeOrderError(span_id, span.start_us, end_us)
+            raise TimeOrderError(body["span_id"], span.start_us, end_us)
 
-        self._heard(span, span_id)
+        self._heard(span, body["span_id"])
         if timestamp_us is not None:
             self.clock.advance(timestamp_us)
         span.add_event("exception", end_us, attributes, self.limits)
@@ -253,7 +257,7 @@ class SpanManager:
         self.clock = RealClock()
         self._ids = RandomIds()
 
-    def addressee(self, body: Body, claims: bool) -> Optional[Span]:
+    def addressee(self, body: Body, claims: bool) -> Span | None:
         """Return the span that a message which failed was about.
 
         Args:
@@ -282,13 +286,14 @@ class SpanManager:
         span = self._spans.get(span_id)
         return UNKNOWN if span is None else span.state
 
-    def _find(self, span_id: str, trigger: str, linked_id: Optional[str] = None) -> Span:
+    def _find(self, body: Body, trigger: str, linked_id: str | None = None) -> Span:
         """Find the open span that a message names or claims, or raise what the lifecycle says of it."""
+        span_id = text(body, "span_id")
         span = self._spans.get(span_id) or self._claimable(span_id, linked_id)
         step(trigger, UNKNOWN if span is None else span.state, span_id)
         return span  # type: ignore[return-value]  # the lifecycle refuses an unknown one
 
-    def _claimable(self, span_id: str, linked_id: Optional[str]) -> Optional[Span]:
+    def _claimable(self, span_id: str, linked_id: str | None) -> Span | None:
         """Return the span that takes over an unknown id: the only open one whose id nobody knows, if it is the only one."""
         if (self._newest_unclaimed is not None) + len(self._unclaimed) != 1 or self._may_have_given(span_id):
             return None
@@ -306,7 +311,7 @@ class SpanManager:
             return False
         return digits[0] != "0" and len(digits) <= len(str(self._number)) and int(digits) <= self._number
 
-    def _relations(self, options: CreateOptions) -> tuple[Optional[SpanContext], list[SpanContext]]:
+    def _relations(self, options: CreateOptions) -> tuple[SpanContext | None, list[SpanContext]]:
         """Look up the parent and the linked spans; refuse an id that is taken."""
         parent = options.traceparent
         if options.parent_span_id is not None:
@@ -336,7 +341,7 @@ class SpanManager:
 
     # -- changes; their message has been accepted --
 
-    def _take_time(self, timestamp_us: Optional[int]) -> int:
+    def _take_time(self, timestamp_us: int | None) -> int:
         if timestamp_us is None:
             return self.clock.now_us
         self.clock.advance(timestamp_us)
@@ -370,7 +375,15 @@ class SpanManager:
             span.span_id = span_id
             self._spans[span_id] = span
 
-    def _end(self, span: Span, end_us: int, status: str, error: Optional[str]) -> None:
+    def _one_copy(self, event: str) -> str:
+        """Keep one copy of a name that many events have: a tenth of the memory of an open span."""
+        if len(event) <= _COPIED_CHARACTERS:
+            if len(self._event_names) >= _COPIED_NAMES:
+                self._event_names.clear()
+            self._event_names[event] = event
+        return event
+
+    def _end(self, span: Span, end_us: int, status: str, error: str | None) -> None:
         """End a span and keep it; forget the one that ended first when too many are kept."""
         span.ending = end_us, status, error
         if self._on_end is not None:

@@ -16,7 +16,7 @@ from .errors import MalformedLineError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Optional
+    from typing import Any, Callable
 
 #: Deepest nesting of a line; the outermost object is the first level.  Far below where Python's own recursion ends.
 MAX_DEPTH = 200
@@ -69,7 +69,7 @@ class LineBuffer:
         return data[len(_BOM) :] if data.startswith(_BOM) else data
 
 
-def decode(line: bytes, max_line_bytes: int) -> Optional[dict[str, Any]]:
+def decode(line: bytes, max_line_bytes: int) -> dict[str, Any] | None:
     """Read one line as a JSON object.
 
     Args:
@@ -127,4 +127,6 @@ def _no_constant(literal: str) -> None:
 
 _STRICT = json.JSONDecoder(parse_float=_finite, parse_int=_bounded, parse_constant=_no_constant)
 #: The same for a SHORT_LINE, whose integers need no check: `scan(text, 0)` gives the value and where it ended.
-scan = json.JSONDecoder(parse_float=_finite, parse_constant=_no_constant).scan_once
+scan: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder(
+    parse_float=_finite, parse_constant=_no_constant
+).scan_once  # type: ignore[attr-defined]  # the stubs leave it out

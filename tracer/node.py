@@ -71,14 +71,14 @@ class Node:
         self._short_line = min(SHORT_LINE, max_line_bytes)
         self._auto_clock = auto_clock
         #: The name that `init` gave; None the plain way.
-        self.node_id: Optional[str] = None
+        self.node_id: str | None = None
         # How many messages were sent the Maelstrom way; the next one's msg_id.
         self._sent = 0
         # The envelopes sent lately: the addresses, one copy for all spans created under them, and the opening text.
         self._envelopes: dict[Origin, tuple[Origin, str]] = {}
         self._actions = self._table(maelstrom=False)
 
-    def answer(self, line: bytes) -> Optional[str]:
+    def answer(self, line: bytes) -> str | None:
         """Serve one line.
 
         Args:
@@ -86,6 +86,7 @@ class Node:
         Returns:
             The reply, without an end of line; None if there is none.
         """
+        # One long function, for it is run for every line, and each call less is two hundredths of the time.
         try:
             # Nearly every line is short and JSON from its first byte to its last; any other is read with more care.
             text = line.decode()
@@ -98,12 +99,12 @@ class Node:
             return None
         clock = self._clock
         if clock.tick_us:
-            clock.now_us += clock.tick_us
+            clock.now_us += clock.tick_us  # type: ignore[misc]  # a clock with a tick is set
         body, origin = message, None
         if "body" in message:
-            body = message["body"]
-            origin = (message.get("src"), message.get("dest"))
-            if not (type(body) is dict and type(origin[0]) is type(origin[1]) is str and origin[0] and origin[1]):
+            body, src, dest = message["body"], message.get("src", ""), message.get("dest", "")
+            origin = src, dest
+            if not (type(body) is dict and type(src) is type(dest) is str and src and dest):
                 self._complain('an envelope needs "src" and "dest", non-empty strings, and "body", an object')
                 return None
         if "in_reply_to" in body and body["in_reply_to"] is not None:
@@ -120,21 +121,21 @@ class Node:
             except (KeyError, TypeError):
                 raise self._refusal(body) from None
             result = serve(body)
+            if write is None:
+                return None
+            if origin is None:
+                if type(result) is Span:
+                    origin = result.origin
+            elif body["type"] == "create_span":
+                result.origin = (self._envelopes.get(origin) or self._envelope(origin))[0]
+            if answered_if is not None and body.get(answered_if) is None:
+                return None
+            # The plain way's `span_created` does not say what it replies to: the task's third example.
+            return self._send(write(result), None if write is replies.span_created else msg_id, origin)
         except Exception as error:
             return self._refuse(error, body, origin)
-        if write is None:
-            return None
-        if origin is None:
-            if type(result) is Span:
-                origin = result.origin
-        elif body["type"] == "create_span":
-            result.origin = (self._envelopes.get(origin) or self._envelope(origin))[0]
-        if answered_if is not None and body.get(answered_if) is None:
-            return None
-        # The plain way's `span_created` does not say what it replies to: the task's third example.
-        return self._send(write(result), None if write is replies.span_created else msg_id, origin)
 
-    def _read_carefully(self, line: bytes) -> Optional[dict[str, Any]]:
+    def _read_carefully(self, line: bytes) -> dict[str, Any] | None:
         """Read a line that is not plain and short; None if there is no message on it."""
         try:
             return decode(line, self._max_line_bytes)
@@ -167,13 +168,13 @@ class Node:
     def _init(self, body: Body) -> None:
         node_id = text(body, "node_id")
         maybe_texts(body, "node_ids")
-        if self.node_id not in (None, node_id):
-            raise NodeNameError(node_id, self.node_id)
         if self.node_id is None:
             self.node_id = node_id
             self._manager.use_name(node_id)
             self._actions = self._table(maelstrom=True)
             self._envelopes.clear()
+        elif self.node_id != node_id:
+            raise NodeNameError(node_id, self.node_id)
 
     def _echo(self, body: Body) -> Any:
         if body.get("echo") is None:
@@ -199,7 +200,7 @@ class Node:
             return error
         return UnsupportedTypeError(message_type)
 
-    def _refuse(self, error: Exception, body: Body, origin: Optional[Origin]) -> Optional[str]:
+    def _refuse(self, error: Exception, body: Body, origin: Origin | None) -> str | None:
         """Complain about a message that failed, and answer it if it can be."""
         if isinstance(error, RequestError):
             code, sentence = error.code, str(error)
@@ -216,7 +217,7 @@ class Node:
             origin = None if span is None else span.origin
         return self._send(replies.error(code, sentence), msg_id, origin)
 
-    def _send(self, opening: str, in_reply_to: Optional[int], origin: Optional[Origin]) -> str:
+    def _send(self, opening: str, in_reply_to: int | None, origin: Origin | None) -> str:
         """Put the end to a body, and the envelope around it if it goes back to an envelope."""
         if in_reply_to is not None:
             opening = f'{opening}, "in_reply_to": {in_reply_to}'

@@ -14,7 +14,7 @@ from .node import MAX_LINE_BYTES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Optional
+    from typing import Callable
 
 
 class Options:
@@ -22,7 +22,7 @@ class Options:
 
     clock = "auto"
     tick_us = TICK_US
-    export: Optional[str] = None
+    export: str | None = None
     timeline = False
     max_open_spans = OPEN_SPANS
     keep_ended = ENDED_SPANS

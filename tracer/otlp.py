@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from typing import Any, Callable, Optional
 
-    from .span import Attributes, Event, Link, Span
+    from .span import Attributes, Ending, Event, Link, Span
 
     #: The service that made a span, None for the node's own, and the span as JSON.
     Exported = tuple[Optional[str], str]
@@ -39,6 +39,8 @@ _MAX_UINT32, _MAX_UINT64 = (1 << 32) - 1, (1 << 64) - 1
 _MAX_US = _MAX_UINT64 // 1000
 _MIN_INT64, _MAX_INT64 = -(1 << 63), (1 << 63) - 1
 
+# For OTLP a time of 0 is not known.
+_UNKNOWN: Ending = (0, "UNSET", None)
 _KINDS = {kind: number for number, kind in enumerate(KINDS, 1)}
 _STATUSES = {status: f'{{"code":{code}}}' if code else "{}" for code, status in enumerate(STATUSES)}
 _SCOPE = f'"scopeSpans":[{{"scope":{{"name":"tracer","version":{quote(__version__)}}},"spans":['
@@ -64,8 +66,9 @@ def resource_spans(resource: str, spans: list[str]) -> str:
     return f'{{"resource":{resource},{_SCOPE}{",".join(spans)}]}}]}}'
 
 
-def span_message(span: Span, end_us: int, status: str, error: Optional[str]) -> str:
-    """Write a span, with its end as given: an open one has none."""
+def span_message(span: Span, if_open: Ending = _UNKNOWN) -> str:
+    """Write a span; one that is open has the given ending."""
+    end_us, status, error = span.ending or if_open
     parent, flags = "", span.flags
     if span.parent is None:
         flags |= _NO_REMOTE_PARENT
@@ -75,11 +78,7 @@ def span_message(span: Span, end_us: int, status: str, error: Optional[str]) -> 
         f'{{"traceId":"{span.trace_id:032x}","spanId":"{span.own_id:016x}",{parent}"flags":{flags},'
         f'"name":{quote(span.name)},"kind":{_KINDS[span.kind]},'
         f'"startTimeUnixNano":"{_nanoseconds(span.start_us)}","endTimeUnixNano":"{_nanoseconds(end_us)}"'
-        f"{_attributes(span.attributes)}"
-        f"{_repeated('events', [event_message(event) for event in span.events])}"
-        f"{_count('droppedEventsCount', span.dropped_events)}"
-        f"{_repeated('links', [link_message(link) for link in span.links or ()])}"
-        f"{_count('droppedLinksCount', span.dropped_links)}"
+        f"{'' if span.attributes is None else _attributes(span.attributes)}{_events(span)}{_links(span)}"
         f',"status":{_STATUSES[status] if error is None else status_message(status, error)}}}'
     )
 
@@ -92,14 +91,16 @@ def status_message(status: str, error: str) -> str:
 def event_message(event: Event) -> str:
     """Write an event."""
     name, timestamp_us, attributes = event
-    return f'{{"timeUnixNano":"{_nanoseconds(timestamp_us)}","name":{quote(name)}{_attributes(attributes)}}}'
+    more = "" if attributes is None else _attributes(attributes)
+    return f'{{"timeUnixNano":"{_nanoseconds(timestamp_us)}","name":{quote(name)}{more}}}'
 
 
 def link_message(link: Link) -> str:
     """Write a link."""
     context, attributes = link
+    more = "" if attributes is None else _attributes(attributes)
     flags = f',"flags":{context.flags}' if context.flags else ""
-    return f'{{"traceId":"{context.trace_id:032x}","spanId":"{context.own_id:016x}"{_attributes(attributes)}{flags}}}'
+    return f'{{"traceId":"{context.trace_id:032x}","spanId":"{context.own_id:016x}"{more}{flags}}}'
 
 
 def key_value(key: str, value: Any, levels: int = LEVELS) -> str:
@@ -128,19 +129,28 @@ def any_value(value: Any, levels: int = LEVELS) -> str:
     return f'{{"arrayValue":{{"values":[{",".join([any_value(item, levels - 1) for item in value])}]}}}}'
 
 
-def _attributes(attributes: Optional[Attributes]) -> str:
-    if attributes is None:
-        return ""
+def _attributes(attributes: Attributes) -> str:
     texts = [key_value(key, value) for key, value in attributes.items()]
-    return _repeated("attributes", texts) + _count("droppedAttributesCount", attributes.dropped)
+    return _repeated("attributes", texts, "droppedAttributesCount", attributes.dropped)
 
 
-def _repeated(name: str, texts: list[str]) -> str:
-    return f',"{name}":[{",".join(texts)}]' if texts else ""
+def _events(span: Span) -> str:
+    events, dropped = span.events, span.dropped_events
+    if not (events or dropped):
+        return ""
+    return _repeated("events", [event_message(event) for event in events], "droppedEventsCount", dropped)
 
 
-def _count(name: str, count: int) -> str:
-    return f',"{name}":{min(count, _MAX_UINT32)}' if count else ""
+def _links(span: Span) -> str:
+    links, dropped = span.links, span.dropped_links
+    if not (links or dropped):
+        return ""
+    return _repeated("links", [link_message(link) for link in links or ()], "droppedLinksCount", dropped)
+
+
+def _repeated(name: str, texts: list[str], count_name: str, dropped: int) -> str:
+    text = f',"{name}":[{",".join(texts)}]' if texts else ""
+    return f'{text},"{count_name}":{min(dropped, _MAX_UINT32)}' if dropped else text
 
 
 def _nanoseconds(time_us: int) -> int:
@@ -202,7 +212,7 @@ class Resources:
         self._own = environment.get("OTEL_SERVICE_NAME") or named or "unknown_service"
         self._others = "".join([f",{key_value(key, value)}" for key, value in others.items()])
 
-    def message(self, service: Optional[str]) -> str:
+    def message(self, service: str | None) -> str:
         """Write the resource of a service; None is the node's own, for spans that came from nobody named."""
         name = self._own if service is None else service
         return f'{{"attributes":[{key_value("service.name", name)}{self._others}]}}'
@@ -213,7 +223,7 @@ class Resources:
 
 def lines(exported: Iterable[Exported], resources: Resources) -> Iterator[tuple[bytes, int]]:
     """Put spans together by service; yield lines of a bounded size, each with its number of spans."""
-    spans: dict[Optional[str], list[str]] = {}
+    spans: dict[str | None, list[str]] = {}
     size = count = 0
 
     def line() -> bytes:

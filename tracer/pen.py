@@ -29,7 +29,7 @@ _SIMPLER = {
     **dict.fromkeys([0x200C, 0x200D, *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0), *range(0x1F3FB, 0x1F400)]),
     **{0x1F1E6 + letter: chr(0x41 + letter) for letter in range(26)},
 }
-#: Characters that terminals give different columns to: parts of Hangul syllables, fillers, symbols widened by Unicode 16.
+#: Characters that terminals give different columns to: parts of Hangul syllables, fillers, what Unicode 16 widened.
 _UNSURE = frozenset(
     chain(
         *(range(0x1160, 0x1200), range(0xD7B0, 0xD800), (0x115F, 0x3164, 0xFFA0, 0x302E, 0x302F, 0x16FF0, 0x16FF1)),

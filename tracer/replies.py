@@ -12,10 +12,9 @@ from json.encoder import encode_basestring_ascii as quote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Optional
+    from typing import Any
 
-    from .span import Attributes, Link, Span
-    from .trace_context import SpanContext
+    from .span import Span
 
 
 def opening(fields: dict[str, Any]) -> str:

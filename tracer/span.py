@@ -33,7 +33,7 @@ STATUSES = ("UNSET", "OK", "ERROR")
 UNKNOWN, OPEN, ENDED = "unknown id", "open", "ended, still kept"
 
 #: A span's life: for each trigger, what a span in each state becomes, or the error that refuses the message.
-LIFECYCLE: dict[str, dict[str, Union[str, type[Refusal]]]] = {
+LIFECYCLE: dict[str, dict[str, str | type[Refusal]]] = {
     "create": {UNKNOWN: OPEN, OPEN: SpanExistsError, ENDED: SpanExistsError},
     "change": {UNKNOWN: SpanNotFoundError, OPEN: OPEN, ENDED: SpanEndedError},
     "end": {UNKNOWN: SpanNotFoundError, OPEN: ENDED, ENDED: SpanEndedError},
@@ -66,7 +66,7 @@ class Attributes(dict):  # type: ignore[type-arg]
         #: How many were dropped.
         self.dropped = 0
 
-    def put(self, attributes: dict[str, Any], bound: int, value_characters: Optional[int]) -> None:
+    def put(self, attributes: dict[str, Any], bound: int, value_characters: int | None) -> None:
         """Set attributes, each new key while there is room; a known key is overwritten in its place.
 
         Args:
@@ -81,7 +81,7 @@ class Attributes(dict):  # type: ignore[type-arg]
                 self.dropped += 1
 
 
-def bounded(attributes: dict[str, Any], bound: int, value_characters: Optional[int]) -> Attributes:
+def bounded(attributes: dict[str, Any], bound: int, value_characters: int | None) -> Attributes:
     """Make attributes that obey a bound."""
     kept = Attributes()
     kept.put(attributes, bound, value_characters)
@@ -139,17 +139,17 @@ class Span:
         self.own_id = own_id
         self.flags = flags
         #: `src` and `dest` of the envelope that it was created in; None for a bare message.
-        self.origin: Optional[Origin] = None
+        self.origin: Origin | None = None
         #: The parent's identity; None for the root of a trace.
-        self.parent: Optional[SpanContext] = None
+        self.parent: SpanContext | None = None
         #: None as long as none was set.
-        self.attributes: Optional[Attributes] = None
+        self.attributes: Attributes | None = None
         #: None as long as there is none.
-        self.links: Optional[list[Link]] = None
+        self.links: list[Link] | None = None
         # Three items an event, name, time, attributes: half the memory of a tuple each.
-        self._events: Optional[list[Any]] = None
+        self._events: list[Any] | None = None
         #: When it ended, its status and its error, all set at once; None while open.
-        self.ending: Optional[Ending] = None
+        self.ending: Ending | None = None
         # How many events and links were dropped.
         self._dropped = (0, 0)
 
@@ -159,12 +159,12 @@ class Span:
         return OPEN if self.ending is None else ENDED
 
     @property
-    def end_us(self) -> Optional[int]:
+    def end_us(self) -> int | None:
         """When it ended; None while open."""
         return None if self.ending is None else self.ending[0]
 
     @property
-    def duration_us(self) -> Optional[int]:
+    def duration_us(self) -> int | None:
         """How long it took; None while open."""
         return None if self.ending is None else self.ending[0] - self.start_us
 
@@ -174,7 +174,7 @@ class Span:
         return "UNSET" if self.ending is None else self.ending[1]
 
     @property
-    def error(self) -> Optional[str]:
+    def error(self) -> str | None:
         """What went wrong, where status is ERROR and the message said it."""
         return None if self.ending is None else self.ending[2]
 
@@ -205,7 +205,7 @@ class Span:
             self.attributes = Attributes()
         self.attributes.put(attributes, limits.attributes, limits.value_characters)
 
-    def add_event(self, name: str, timestamp_us: int, attributes: Optional[dict[str, Any]], limits: Limits) -> None:
+    def add_event(self, name: str, timestamp_us: int, attributes: dict[str, Any] | None, limits: Limits) -> None:
         """Record something that happened at a point in time, or count it as dropped."""
         events = self._events
         if (0 if events is None else len(events)) >= 3 * limits.events:
@@ -217,7 +217,7 @@ class Span:
         else:
             events += (name, timestamp_us, kept)
 
-    def add_link(self, context: SpanContext, attributes: Optional[dict[str, Any]], limits: Limits) -> None:
+    def add_link(self, context: SpanContext, attributes: dict[str, Any] | None, limits: Limits) -> None:
         """Relate this span to another one, or count the link as dropped."""
         links = [] if self.links is None else self.links
         if len(links) >= limits.links:

@@ -14,7 +14,7 @@ import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Union
+    from typing import Callable
 
 #: How much is read at once: what a pipe holds on Linux.
 CHUNK_BYTES = 65_536
@@ -70,7 +70,7 @@ class Input:
         self._handle(signal.SIG_DFL)
         os.dup2(self._nothing, self._descriptor)
 
-    def _handle(self, handler: Union[signal.Handlers, Callable[[int, object], None]]) -> None:
+    def _handle(self, handler: signal.Handlers | Callable[[int, object], None]) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, handler)
 

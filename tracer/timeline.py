@@ -36,14 +36,7 @@ NARROWEST, WIDEST, USUAL = 20, 500, 80
 KIND_FROM, STATUS_FROM, DURATION_FROM = 60, 44, 28
 
 #: Units of time, the largest first: microseconds and name.
-_UNITS = (
-    (86_400_000_000, "d"),
-    (3_600_000_000, "h"),
-    (60_000_000, "min"),
-    (1_000_000, "s"),
-    (1_000, "ms"),
-    (1, "us"),
-)
+_UNITS = ((86_400_000_000, "d"), (3_600_000_000, "h"), (60_000_000, "min"), (1_000_000, "s"), (1_000, "ms"), (1, "us"))
 
 # How things look where there is colour: Select Graphic Rendition, ECMA-48.
 _HEADER, _FAINT, _ERROR, _OPEN, _EVENT = "1", "2", "31", "33", "1"
@@ -70,7 +63,7 @@ def render(
     pen = Pen(unicode, colour, right_to_left=width >= STATUS_FROM)
     drawn: list[tuple[Trace, list[Row]]] = []
     left = DRAWN_SPANS
-    for spans in traces[:DRAWN_SPANS]:
+    for spans in traces:
         if left > 0:
             rows = _rows(spans, pen, _indent(width))[:left]
             drawn.append((Trace(spans, now_us), rows))
@@ -271,8 +264,9 @@ class _Picture:
 
     def _error(self, before: str, error: str) -> list[str]:
         lines = self._pen.wrapped(error, self._width - len(before) - 2, ERROR_LINES)
-        signs = chain("!", " " * ERROR_LINES)
-        return [before + self._pen.painted(_ERROR, f"{sign} {line}") for sign, line in zip(signs, lines)]
+        return [
+            before + self._pen.painted(_ERROR, f"{' ' if number else '!'} {line}") for number, line in enumerate(lines)
+        ]
 
 
 def readable(duration_us: int) -> str:

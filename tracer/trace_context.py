@@ -10,7 +10,7 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Optional
+    pass
 
 #: Trace flags of a new trace: sampled.
 SAMPLED = 1
@@ -46,7 +46,7 @@ class SpanContext:
         return f"00-{self.trace_id:032x}-{self.own_id:016x}-{self.flags:02x}"
 
 
-def parse_traceparent(text: str) -> Optional[SpanContext]:
+def parse_traceparent(text: str) -> SpanContext | None:
     """Read a W3C traceparent of any version; None when it is none.
 
     Source: W3C Trace Context, versioning of traceparent: a higher version may go on after a dash.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -75,9 +76,15 @@ class Bench:
         return used.ru_utime + used.ru_stime
 
     def output(self, command: list[str], path: Path) -> bytes:
-        """Return what a command writes when a file is given to it."""
-        with path.open("rb") as file, start(command, file) as process:
-            return process.communicate()[0]
+        """Return what a command writes when a file is given to it.
+
+        Raises:
+            CannotRunError: it complained, so it did something else than what is measured.
+        """
+        with path.open("rb") as file, start(command, file, subprocess.PIPE) as process:
+            written, said = process.communicate()
+        _expect_silence(said)
+        return written
 
     def pairs(self, ours: Callable[[], float], theirs: Callable[[], float], runs: Optional[int] = None) -> Pairs:
         """Measure both in turn, after a run of each that does not count."""
@@ -89,7 +96,7 @@ class Bench:
         """Measure the CPU seconds of two commands that answer the same.
 
         Raises:
-            CannotRunError: they do not answer the same, so their costs do not compare.
+            CannotRunError: they do not answer the same, or one complained: their costs do not compare.
         """
         path = self.input(data)
         if self.output(ours, path) != self.output(theirs, path):
@@ -105,7 +112,8 @@ class Conversation:
     """
 
     def __init__(self, command: list[str]) -> None:
-        self._process = start(command, subprocess.PIPE)
+        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__
+        self._process = start(command, subprocess.PIPE, self._complaints)
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._to, self._back = self._process.stdin, self._process.stdout
@@ -117,9 +125,14 @@ class Conversation:
         self._to.close()
         self._back.close()
         self._process.wait()
+        self._complaints.close()
 
     def feed(self, data: bytes) -> None:
-        """Send data; return when the process has served all of it."""
+        """Send data; return when the process has served all of it.
+
+        Raises:
+            CannotRunError: the process complained, so it did something else than what is measured.
+        """
         # From a thread: the replies must be read meanwhile, or both sides wait for each other for ever.
         writer = threading.Thread(target=_write_all, args=(self._to.fileno(), data + MARK))
         writer.start()
@@ -127,6 +140,8 @@ class Conversation:
         while MARK_ANSWERED not in seen:
             seen = seen[-len(MARK_ANSWERED) :] + self._read(self._back.fileno())
         writer.join()
+        # Read at a place of our own: the process shares the file's position and would write where we left it.
+        _expect_silence(os.pread(self._complaints.fileno(), 500, 0))
 
     def median_round_trip(self, line: bytes, times: int) -> float:
         """Send a line and wait for a whole line, many times; return the median of the seconds that took."""
@@ -169,13 +184,15 @@ class Conversation:
             raise CannotRunError(f"this system has no /proc/PID/{name}") from None
 
 
-def start(command: list[str], stdin: Union[int, IO[bytes], None]) -> subprocess.Popen[bytes]:
+def start(
+    command: list[str], stdin: Union[int, IO[bytes], None], stderr: Union[int, IO[bytes]] = subprocess.DEVNULL
+) -> subprocess.Popen[bytes]:
     """Start a command whose stdout is a pipe."""
     return subprocess.Popen(
         command,
         stdin=stdin,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=stderr,
         env=clean_environment(),
     )
 
@@ -183,6 +200,11 @@ def start(command: list[str], stdin: Union[int, IO[bytes], None]) -> subprocess.
 def clean_environment() -> dict[str, str]:
     """Return the environment without what changes an interpreter's or the node's ways."""
     return {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "OTEL_"))}
+
+
+def _expect_silence(said: bytes) -> None:
+    if said:
+        raise CannotRunError(f"the process complained: {said.decode(errors='replace').splitlines()[0]}")
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

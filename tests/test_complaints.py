@@ -1,0 +1,159 @@
+"""What the node says to a person: how much, in which characters, and that nothing about stderr stops the node."""
+
+from __future__ import annotations
+
+import os
+import unittest
+from unittest import mock
+
+from tests.helpers import child_environment, run, run_here
+from tracer.complaints import Complaints
+
+
+class Pipe:
+    """A pipe whose reading end gives back all that was said."""
+
+    def __enter__(self) -> Pipe:
+        self.reading, self.writing = os.pipe()
+        os.set_blocking(self.reading, False)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        os.close(self.reading)
+        os.close(self.writing)
+
+    def lines(self) -> list[str]:
+        """Return what was said since the last time, in lines."""
+        try:
+            return os.read(self.reading, 1 << 16).decode().splitlines()
+        except BlockingIOError:
+            return []
+
+
+class ComplaintsTests(unittest.TestCase):
+    """Sentences about lines."""
+
+    def said(self, count: int, verbose: bool = False) -> list[str]:
+        """Return what is said of that many bad lines, the end included."""
+        with Pipe() as pipe:
+            complaints = Complaints(verbose, pipe.writing)
+            lines = []
+            for complaints.line in range(1, count + 1):
+                complaints.complain("bad")
+                lines += pipe.lines()
+            complaints.summarize([])
+            return lines + pipe.lines()
+
+    def test_complaint_has_the_line_s_number(self) -> None:
+        """A complaint is one sentence with the number of the line that is being served."""
+        self.assertEqual(self.said(2), ["tracer: line 1: bad", "tracer: line 2: bad"])
+
+    def test_flood_is_counted_after_the_first_twenty(self) -> None:
+        """Twenty lines are told in full, then it counts at ever longer intervals, and says the sum at the end."""
+        lines = self.said(2_500)
+
+        self.assertEqual(lines[:20], [f"tracer: line {number}: bad" for number in range(1, 21)])
+        self.assertIn("only counted", lines[20])
+        self.assertEqual(
+            lines[21:],
+            [
+                "tracer: 200 bad lines so far, the last one is line 200",
+                "tracer: 2000 bad lines so far, the last one is line 2000",
+                "tracer: 2500 bad lines in all",
+            ],
+        )
+
+    def test_twenty_bad_lines_need_no_sum(self) -> None:
+        """As long as every line was told in full, no count is said at the end; with one more it is."""
+        self.assertFalse([line for line in self.said(20) if "in all" in line])
+        self.assertEqual(self.said(21)[-1], "tracer: 21 bad lines in all")
+
+    def test_verbose_tells_of_every_line(self) -> None:
+        """With `--verbose` each line is told in full, and how many were read at the end."""
+        lines = self.said(300, verbose=True)
+
+        self.assertEqual(lines[:300], [f"tracer: line {number}: bad" for number in range(1, 301)])
+        self.assertEqual(lines[-1], "tracer: 300 lines read")
+
+    def test_open_spans_are_named_at_the_end(self) -> None:
+        """One open span, several, and more than are named."""
+        for ids, expected in [
+            ([], ""),
+            (["a"], "1 span is still open: "),
+            (["a", "b"], "2 spans are still open: "),
+            ([f"s{number}" for number in range(25)], "25 spans are still open: "),
+        ]:
+            with self.subTest(ids=ids), Pipe() as pipe:
+                Complaints(False, pipe.writing).summarize(ids)
+                text = "".join(pipe.lines())
+
+                self.assertIn(expected, text)
+                self.assertTrue(all(name in text for name in ids[:10]))
+                self.assertEqual("15 more" in text, len(ids) == 25)
+
+    def test_names_cannot_break_the_sentence(self) -> None:
+        """A span's id with control characters, or of a megabyte, stays one short sentence of printable ASCII."""
+        for span_id in ("a\nb", "\x1b[31mred", "\r\x00\x7f", "\u202eelbissop", "\ud800", "x" * 1_000_000):
+            with self.subTest(span_id=span_id[:10]), Pipe() as pipe:
+                Complaints(False, pipe.writing).summarize([span_id])
+                os.write(pipe.writing, b"\n")
+                lines = pipe.lines()
+
+                self.assertEqual([len(lines), lines[-1]], [2, ""])
+                self.assertTrue(lines[0].isascii() and lines[0].isprintable())
+                self.assertLess(len(lines[0]), 1000)
+
+
+class StderrTests(unittest.TestCase):
+    """stderr itself."""
+
+    def test_stderr_that_fails_is_borne(self) -> None:
+        """A stderr that is closed, full or gone drops the sentence and nothing else."""
+        with Pipe() as pipe:
+            closed = os.dup(pipe.writing)
+            os.close(closed)
+            Complaints(False, closed).say("nobody hears this")
+            os.set_blocking(pipe.writing, False)
+            for _ in range(100):
+                Complaints(False, pipe.writing).say("x" * 10_000)
+
+            self.assertTrue(pipe.lines())
+
+    def test_stderr_that_is_no_file_takes_ascii(self) -> None:
+        """Where Python has no stderr the sentences are ASCII."""
+        with Pipe() as pipe, mock.patch("sys.stderr", None):
+            Complaints(False, pipe.writing).say("é")
+
+            self.assertEqual(pipe.lines(), ["tracer: \\xe9"])
+
+    def test_ascii_stderr_bears_any_character(self) -> None:
+        """On an ASCII-only stderr lone surrogates and all else are told in ASCII; the replies are complete."""
+        names = '"\\ud800", "\\udfff\\ud83d\\ude00é\\u0000\\n"'.encode()
+        data = b'{"type":"create_span","name":"n","kind":"SERVER","span_id":"\\ud800\\u00e9"}\n' + b"".join(
+            b'{"type":%s,"span_id":%s,"error":%s}\n' % (message_type, name, name)
+            for name in names.split(b", ")
+            for message_type in (b'"span_error"', b'"get_span"', name)
+        )
+        for variables in [
+            {"PYTHONIOENCODING": "ascii"},
+            {"LC_ALL": "C"},
+            {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+            {"LC_ALL": "POSIX", "PYTHONIOENCODING": "ascii:strict"},
+        ]:
+            with self.subTest(variables=variables):
+                process = run(data, env=child_environment(**variables))
+
+                self.assertTrue(process.stderr.isascii())
+                self.assertEqual(len(process.stderr.splitlines()), 7)
+                self.assertEqual(process.stdout.splitlines()[0][-18:], b', "kind": "SERVER"}'[-18:])
+                self.assertEqual(process.returncode, 0)
+
+    def test_flood_on_stderr_is_short(self) -> None:
+        """Five thousand bad lines cost a person some two dozen sentences, the last of them the count."""
+        code, out, err = run_here(b"nonsense\n\n" * 5000 + b'{"type":"generate"}\n')
+        lines = err.decode().splitlines()
+
+        self.assertEqual((code, out), (0, b'{"type": "generate_ok", "id": "span1"}\n'))
+        self.assertLess(len(lines), 30)
+        self.assertTrue(lines[19].startswith("tracer: line 39: "))
+        self.assertEqual(lines[-1], "tracer: 5000 bad lines in all")

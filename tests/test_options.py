@@ -1,0 +1,131 @@
+"""The command line: every option, its default, and what is refused."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import unittest
+
+from tests.helpers import run_here
+from tracer.fields import MAX_TIMESTAMP_US
+from tracer.options import Options, parse_options
+
+CREATE = b'{"type":"create_span","name":"n","span_id":"%s","kind":"SERVER"}\n'
+
+
+class OptionsTests(unittest.TestCase):
+    """What each option sets."""
+
+    def test_defaults_are_those_of_the_readme(self) -> None:
+        """Without options: auto clock, ticks of 5,000, 100,000 open spans, 1,000 ended ones, lines of 1 MiB."""
+        for options in (Options(), parse_options([], "1"), parse_options(["--verbose"], "1")):
+            self.assertEqual((options.clock, options.tick_us, options.export, options.timeline), ("auto", 5_000, None, False))
+            self.assertEqual((options.max_open_spans, options.keep_ended, options.max_line_bytes), (100_000, 1_000, 1 << 20))
+
+    def test_each_option_sets_its_value(self) -> None:
+        """Each option sets what it is named for, and the last of two counts."""
+        for arguments, name, value in [
+            (["--clock", "real"], "clock", "real"),
+            (["--clock=simulated"], "clock", "simulated"),
+            (["--clock", "real", "--clock", "auto"], "clock", "auto"),
+            (["--tick-us", "0"], "tick_us", 0),
+            (["--tick-us", "7"], "tick_us", 7),
+            (["--tick-us", str(MAX_TIMESTAMP_US)], "tick_us", MAX_TIMESTAMP_US),
+            (["--export", "spans.jsonl"], "export", "spans.jsonl"),
+            (["--timeline"], "timeline", True),
+            (["--max-open-spans", "1"], "max_open_spans", 1),
+            (["--keep-ended", "0"], "keep_ended", 0),
+            (["--max-line-bytes", "1"], "max_line_bytes", 1),
+            (["--max-line-bytes", "0000000000000000000000000000009"], "max_line_bytes", 9),
+            (["--verbose"], "verbose", True),
+        ]:
+            with self.subTest(arguments=arguments):
+                self.assertEqual(getattr(parse_options(arguments, "1"), name), value)
+
+    def test_bad_option_exits_2_with_usage(self) -> None:
+        """An unknown option, a value that is none, too small or too large: usage on stderr, exit 2."""
+        numbers = ["--tick-us", "--max-open-spans", "--keep-ended", "--max-line-bytes"]
+        cases = [[option, value] for option in numbers for value in ("", "-1", "x", "1.5", " 1", "1_0", "²", "9" * 30, "1e3")]
+        cases += [[option] for option in [*numbers, "--clock", "--export"]]
+        cases += [["--max-open-spans", "0"], ["--max-line-bytes", "0"], ["--tick-us", str(MAX_TIMESTAMP_US + 1)]]
+        cases += [["--clock", "fast"], ["--nonsense"], ["extra"], ["--verb"], ["-v"], ["--timeline=1"]]
+        for arguments in cases:
+            with self.subTest(arguments=arguments):
+                said = io.StringIO()
+                with contextlib.redirect_stderr(said), self.assertRaises(SystemExit) as caught:
+                    parse_options(arguments, "1")
+
+                self.assertEqual(caught.exception.code, 2)
+                self.assertIn("usage: main.py", said.getvalue())
+
+    def test_help_and_version_exit_0(self) -> None:
+        """`--help` names every option and `--version` the version, on stdout; nothing is read."""
+        code, out, err = run_here(b"nonsense\n", "--help")
+        self.assertEqual((code, err), (0, b""))
+        for option in (
+            *(b"--clock", b"--tick-us", b"--export", b"--timeline", b"--max-open-spans", b"--keep-ended"),
+            *(b"--max-line-bytes", b"--verbose", b"--version", b"--help"),
+        ):
+            self.assertIn(option, out)
+
+        code, out, err = run_here(b"nonsense\n", "--version")
+        self.assertEqual((code, err), (0, b""))
+        self.assertRegex(out, rb"^tracer \d+\.\d+\.\d+\n$")
+
+
+class CommandTests(unittest.TestCase):
+    """Options through the whole command."""
+
+    def test_bad_option_reads_nothing(self) -> None:
+        """After a bad option nothing is served."""
+        code, out, err = run_here(b'{"type":"generate"}\n', "--keep-ended", "some")
+
+        self.assertEqual((code, out), (2, b""))
+        self.assertIn(b"--keep-ended", err)
+
+    def test_tick_sets_the_step(self) -> None:
+        """`--tick-us` is what a line adds to the simulated clock; it may be 0."""
+        data = CREATE % b"s" + b'{"type":"span_end","span_id":"s"}\n'
+        for tick_us in (b"0", b"1", b"123"):
+            _, out, _ = run_here(data, "--tick-us", tick_us.decode())
+
+            self.assertIn(b'"duration_us": %s,' % tick_us, out)
+
+    def test_clock_is_chosen(self) -> None:
+        """`--clock real` is real without an `init`, `--clock simulated` is simulated after one, auto is as it comes."""
+        ask = b'{"type":"create_span","name":"n","span_id":"s"}\n{"type":"get_span","span_id":"s"}\n'
+        init = b'{"type":"init","node_id":"n1"}\n'
+        for clock, lines, is_real in [
+            ("real", ask, True),
+            ("simulated", init + ask, False),
+            ("auto", ask, False),
+            ("auto", init + ask, True),
+        ]:
+            with self.subTest(clock=clock, lines=lines[:20]):
+                _, out, _ = run_here(lines, "--clock", clock)
+                span = json.loads(out.splitlines()[-1])["span"]
+
+                self.assertEqual(span["start_us"] > 10**15, is_real)
+                self.assertEqual(int(span["traceparent"][3:35], 16) > 2**64, is_real)
+
+    def test_bounds_are_set(self) -> None:
+        """`--max-open-spans`, `--keep-ended` and `--max-line-bytes` are the node's bounds."""
+        create = CREATE[:-2] + b',"msg_id":1}\n'
+        _, out, _ = run_here(create % b"a" + create % b"b", "--max-open-spans", "1")
+        self.assertEqual(json.loads(out.splitlines()[1])["code"], 11)
+
+        end = b'{"type":"span_end","span_id":"a"}\n{"type":"get_span","span_id":"a","msg_id":1}\n'
+        _, out, _ = run_here(create % b"a" + end, "--keep-ended", "0")
+        self.assertEqual(json.loads(out.splitlines()[2])["code"], 20)
+
+        _, out, err = run_here(b'{"type":"generate"}\n{"type":"generate" }\n', "--max-line-bytes", "19")
+        self.assertEqual(len(out.splitlines()), 1)
+        self.assertIn(b"line 2: the line is longer than 19 bytes", err)
+
+    def test_verbose_tells_every_line(self) -> None:
+        """With `--verbose` thirty bad lines give thirty sentences and the number of lines read."""
+        _, _, err = run_here(b"x\n" * 30, "--verbose")
+
+        self.assertEqual(err.count(b"tracer: line "), 30)
+        self.assertTrue(err.endswith(b"tracer: 30 lines read\n"))

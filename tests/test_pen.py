@@ -1,0 +1,127 @@
+"""What a pen lets out: names and errors that cannot break the picture or the terminal."""
+
+from __future__ import annotations
+
+import unittest
+from unicodedata import category
+
+from tests.test_timeline import columns, create, drawn, end, event, lines
+from tracer.pen import Pen
+
+#: The least width, a usual one, and both sides of where a column comes in.
+WIDTHS = (20, 27, 28, 43, 44, 59, 60, 80)
+
+#: Names that mean harm, or that terminals find hard.
+HOSTILE = {
+    "control characters": "bell\x07 null\x00 delete\x7f",
+    "escapes": "\x1b[2J\x1b[31m\x1b]0;title\x07\x9b5A",
+    "ends of lines": "one\ntwo\rthree\x85four\u2028five\u2029six\x0bseven",
+    "tabs": "a\tb\tc",
+    "overrides": "\u202egnp.exe\u202c \u2066\u2067\u2068\u2069 \u200e\u200f",
+    "right to left": "\u05e9\u05dc\u05d5\u05dd 123 \u0645\u0631\u062d\u0628\u0627",
+    "marks": "e" + "\u0301" * 10_000 + "x",
+    "a leading mark": "\u0301\u20ddlead",
+    "wide": "\u6f22\u5b57" * 5_000,
+    "emoji": "\U0001f680 \U0001f468\u200d\U0001f469\u200d\U0001f467 \U0001f44d\U0001f3fd \u2764\ufe0f" * 30,
+    "flags": "\U0001f1e9\U0001f1ea \U0001f1e9",
+    "10,000 characters": "x" * 10_000,
+    "10,000 joiners": "\u200d" * 10_000,
+    "lone surrogates": "\ud800 \udfff",
+    "no characters": "\ufffe\uffff\U0010ffff\ue000",
+    "other spaces": "a\u3000b\u00a0c\u2003d",
+    "syllables in parts": "\u1112\u1161\u11ab \u1161\u3164",
+    "invisible": "a\u200bb\u00adc\ufeff\u2060",
+}
+
+
+def failing(text: str) -> list[dict]:
+    """Make a span and its child, both of that name and failing with that error."""
+    spans = [create("a", text), create("b", text, parent_span_id="a"), event("b", 7, text)]
+    return spans + [{"type": "span_error", "span_id": span_id, "error": text} for span_id in ("a", "b")]
+
+
+class HostileNamesTests(unittest.TestCase):
+    """Names and errors that cannot break the picture or the terminal."""
+
+    def test_no_line_is_too_wide_or_has_control_characters(self) -> None:
+        """At any width, in either alphabet, no line is wider than asked or has a character that controls anything."""
+        for (name, text), width, unicode in (
+            (item, width, unicode) for item in HOSTILE.items() for width in (*WIDTHS, 500) for unicode in (True, False)
+        ):
+            with self.subTest(name, width=width, unicode=unicode):
+                picture = lines(drawn(*failing(text), width=width, unicode=unicode))
+
+                self.assertEqual([line for line in picture if columns(line) > width], [])
+                self.assertEqual({char for line in picture for char in line if category(char)[0] == "C"}, set())
+                self.assertTrue(unicode or "".join(picture).isascii())
+                self.assertLessEqual(len("".join(picture)), 4 * width * len(picture))
+
+    def test_columns_stay_in_line(self) -> None:
+        """What follows a name begins in the column where it begins after any other."""
+        for name, text in HOSTILE.items():
+            with self.subTest(name):
+                rows = [line for line in lines(drawn(*failing(text), width=80)) if "INTERNAL" in line]
+
+                self.assertEqual(len({columns(line.partition("INTERNAL")[0]) for line in rows}), 1)
+                self.assertEqual(len(rows), 2)
+
+    def test_what_cannot_be_shown_is_escaped(self) -> None:
+        """Control characters become escapes, breaks spaces, joints go, flags become letters, marks are few."""
+        for text, shown in {
+            "\x1b[2J": "\\x1b[2J",
+            "a\nb": "a b",
+            "\u202eabc": "\\u202eabc",
+            "\ud800": "\\ud800",
+            "\U0001f468\u200d\U0001f469": "\U0001f468\U0001f469",
+            "\U0001f1e9\U0001f1ea": "DE",
+            "e\u0301\u0302\u0303\u0304x": "\u00e9\u0302\u0303x",
+            "\u0301x": "\\u0301x",
+            "\u05d0\u05d1": "\u05d0\u05d1",
+            "\u6f22": "\u6f22",
+        }.items():
+            with self.subTest(shown):
+                line = lines(drawn(create("a", text), end("a"), width=80))[1]
+
+                self.assertEqual(line.partition("  INTERNAL")[0], shown)
+
+    def test_right_to_left_is_escaped_where_digits_would_follow(self) -> None:
+        """A terminal that writes from right to left would draw the duration into such a name."""
+        self.assertIn("\\u05d", drawn(create("a", "\u05d0\u05d1"), end("a"), width=43))
+
+    def test_wide_character_is_not_cut_in_half(self) -> None:
+        """A wide character that has room for one of its two columns gives way to the ellipsis and a space."""
+        picture = drawn(create("a", "x" + "\u6f22" * 40, 0), end("a", 10), width=80)
+        label = lines(picture)[1].partition(" INTERNAL")[0]
+
+        self.assertEqual(label, "x" + "\u6f22" * 12 + "… ")
+        self.assertEqual(columns(lines(picture)[1]), 80)
+
+    def test_bar_is_drawn_to_half_a_column(self) -> None:
+        """A bar begins and ends in either half of a column; without halves, and while open, a column is whole."""
+        blocks, ascii = Pen(True, False, True), Pen(False, False, True)
+        for low, high, expected in (
+            (0, 8, "████"),
+            (1, 7, "▐██▌"),
+            (2, 3, " ▌  "),
+            (3, 4, " ▐  "),
+            (3, 5, " ▐▌ "),
+            (7, 8, "   ▐"),
+        ):
+            with self.subTest(low=low, high=high):
+                whole = "".join(" " if cell == " " else "=" for cell in expected)
+
+                self.assertEqual("".join(blocks.bar(low, high, 4, False)), expected)
+                self.assertEqual("".join(blocks.bar(low, high, 4, True)), whole.replace("=", "░"))
+                self.assertEqual("".join(ascii.bar(low, high, 4, False)), whole)
+
+    def test_encodings_are_told_apart(self) -> None:
+        """Blocks need an encoding that has them all."""
+        for encoding, expected in {
+            "utf-8": True,
+            "gb18030": True,
+            "ascii": False,
+            "latin-1": False,
+            "cp437": False,
+        }.items():
+            with self.subTest(encoding):
+                self.assertEqual(Pen.is_drawable(encoding), expected)

@@ -1,0 +1,149 @@
+"""The text of every reply, held to its slow twin: `json.dumps` of the same fields in the same order."""
+
+from __future__ import annotations
+
+import json
+import types
+import unittest
+
+from tests.helpers import Session, envelope, line_of
+from tracer import CountedIds, SimulatedClock, SpanManager, replies
+
+#: Strings that a hand-written format gets wrong.
+HOSTILE = [
+    "plain",
+    'quote " backslash \\ slash / \\" \\\\" \\u0041',
+    "controls " + "".join(map(chr, range(32))),
+    "DEL \x7f, C1 \x80\x9f, NBSP \xa0",
+    "é – \u2028\u2029 \ufeff\ufffe\uffff",
+    "beyond 😀\U0010ffff",
+    "lone \ud800 \udfff \udc00\ud800",
+    "{braces} {} {0} %s %d {{}} }} {",
+    "</script>\x00",
+    "x" * 5000,
+]
+#: Values that an `echo` gives back.
+VALUES = [0, -1, 10**400, 1.0, -0.0, 1e300, 5e-324, 0.1, True, False, "", [], {}, [None], {"": {"a": [1, {"b": "c"}]}}]
+
+
+def span_of(text: str, error: str | None = None) -> object:
+    """Return a span with `text` for every string that a peer chooses; it has ended after 1,234 us."""
+    spans = SpanManager(clock=SimulatedClock(), ids=CountedIds())
+    attributes = {text: [text, {text: text}], "n": None}
+    spans.create_span(
+        {
+            **{"name": text, "span_id": text, "kind": "PRODUCER", "timestamp_us": 10, "attributes": attributes},
+            **{"traceparent": f"42-{'a' * 32}-{'b' * 16}-ff-x"},
+        }
+    )
+    spans.span_event({"span_id": text, "event": text, "attributes": attributes})
+    spans.span_link({"span_id": text, "link": {"span_id": text, "attributes": attributes}})
+    if error is None:
+        return spans.span_end({"span_id": text, "timestamp_us": 1_244})
+    return spans.span_end({"span_id": text, "timestamp_us": 1_244, "status": "ERROR", "error": error})
+
+
+class ReplyTests(unittest.TestCase):
+    """Each hand-written opening and its twin."""
+
+    def twins(self, text: str) -> list[tuple[str, str, dict]]:
+        """Return for each kind of reply: its name, what is written by hand, and the fields it must say."""
+        span, failed = span_of(text), span_of(text, text)
+        trace = f"00-{'a' * 32}-{1:016x}-03"
+        complete = {"type": "span_complete", "span_id": text}
+        created = {"type": "span_created", "span_id": text, "kind": "PRODUCER"}
+        attributes = {text: [text, {text: text}], "n": None}
+        seen = {
+            **{"span_id": text, "traceparent": trace, "parent": f"00-{'a' * 32}-{'b' * 16}-ff", "name": text},
+            **{"kind": "PRODUCER", "status": "ERROR", "error": text, "start_us": 10, "end_us": 1_244, "duration_us": 1_234},
+            "attributes": attributes,
+            "events": [{"event": text, "timestamp_us": 10, "attributes": attributes}],
+            "links": [{"traceparent": trace, "attributes": attributes}],
+            **{"dropped_attributes": 0, "dropped_events": 0, "dropped_links": 0},
+        }
+        return [
+            ("init_ok", replies.init_ok(None), {"type": "init_ok"}),
+            ("echo_ok", replies.echo_ok(text), {"type": "echo_ok", "echo": text}),
+            ("echo_ok", replies.echo_ok([text]), {"type": "echo_ok", "echo": [text]}),
+            ("generate_ok", replies.generate_ok(text), {"type": "generate_ok", "id": text}),
+            ("span_created", replies.span_created(span), created),
+            ("span_created_in_trace", replies.span_created_in_trace(span), {**created, "traceparent": trace}),
+            ("span_event_ok", replies.span_event_ok(span), {"type": "span_event_ok"}),
+            ("span_link_ok", replies.span_link_ok(span), {"type": "span_link_ok"}),
+            ("span_update_ok", replies.span_update_ok(span), {"type": "span_update_ok"}),
+            ("span_ended", replies.span_ended(span), {**complete, "duration_us": 1_234, "status": "OK"}),
+            ("span_ended", replies.span_ended(failed), {**complete, "duration_us": 1_234, "status": "ERROR", "error": text}),
+            ("span_failed", replies.span_failed(failed), {**complete, "status": "ERROR", "error": text}),
+            ("get_span_ok", replies.get_span_ok(failed), {"type": "get_span_ok", "span": seen}),
+            ("error", replies.error(22, text), {"type": "error", "code": 22, "text": text}),
+        ]
+
+    def test_every_opening_equals_its_twin(self) -> None:
+        """What is written by hand is what `json.dumps` writes, for every kind of reply and every hostile string."""
+        for text in HOSTILE:
+            for name, written, fields in self.twins(text):
+                with self.subTest(name, text=text[:20]):
+                    self.assertEqual(written + "}", json.dumps(fields))
+                    self.assertEqual(written, replies.opening(fields))
+
+    def test_no_kind_of_reply_is_missed(self) -> None:
+        """Every function that writes an opening stands in the table above."""
+        helpers = {"opening", "envelope", "described"}
+        public = {
+            name
+            for name, value in vars(replies).items()
+            if isinstance(value, types.FunctionType) and value.__module__ == replies.__name__ and name[0] != "_"
+        }
+
+        self.assertEqual({name for name, _, _ in self.twins("x")}, public - helpers)
+
+    def test_envelope_equals_its_twin(self) -> None:
+        """The envelope around a body is what `json.dumps` writes."""
+        for text in HOSTILE:
+            with self.subTest(text=text[:20]):
+                written = replies.envelope(text, text[::-1]) + "{}}"
+
+                self.assertEqual(written, json.dumps({"src": text, "dest": text[::-1], "body": {}}))
+
+    def test_echo_gives_every_value_back(self) -> None:
+        """An echoed value is written as `json.dumps` writes it."""
+        for value in VALUES:
+            with self.subTest(value=value):
+                self.assertEqual(replies.echo_ok(value) + "}", json.dumps({"type": "echo_ok", "echo": value}))
+
+
+class WholeReplyTests(unittest.TestCase):
+    """Whole lines, with ending and envelope."""
+
+    def test_every_line_is_what_json_dumps_writes(self) -> None:
+        """Any reply of a session full of hostile strings, both ways, is its own parsing written again; ASCII, one line."""
+        for maelstrom in (False, True):
+            for text in HOSTILE:
+                talk = Session()
+                if maelstrom:
+                    talk.send("init", text, text, node_id=text, msg_id=1)
+                bodies = [
+                    {"type": "create_span", "name": text, "span_id": text, "kind": "SERVER", "attributes": {text: text}},
+                    {"type": "create_span", "name": text, "span_id": text},
+                    {"type": "span_event", "span_id": text, "event": text, "attributes": {text: [text]}},
+                    {"type": "get_span", "span_id": text},
+                    {"type": "span_error", "span_id": text, "error": text},
+                    {"type": "span_end", "span_id": text, "status": text},
+                    {"type": text},
+                    {"type": "echo", "echo": {text: [text, 1.5, None]}},
+                    {"type": "generate"},
+                ]
+                for body in bodies:
+                    for message in ({**body, "msg_id": 7}, envelope({**body, "msg_id": -(10**30)}, text, text)):
+                        with self.subTest(type=body["type"][:20], text=text[:20], maelstrom=maelstrom):
+                            written = talk.line(line_of(message))
+                            if written is not None:
+                                self.assertEqual(written, json.dumps(json.loads(written)))
+                                self.assertTrue(written.isascii() and written.isprintable() or "\x7f" in text)
+                                self.assertNotIn("\n", written)
+
+    def test_text_comes_back_as_it_was(self) -> None:
+        """What a peer sent is what it gets, character by character, lone surrogates included."""
+        for text in HOSTILE:
+            with self.subTest(text=text[:20]):
+                self.assertEqual(Session().tell("echo", echo=text)["echo"], text)

@@ -1,0 +1,397 @@
+"""The picture of the traces: its columns, its bars, its bounds, and its way to stderr."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import struct
+import unittest
+from fcntl import ioctl
+from termios import TIOCSWINSZ
+from unicodedata import category, east_asian_width
+
+from tests import helpers
+from tests.helpers import PATIENCE_SECONDS, SAMPLES, TOP, child_environment, line_of, run, running
+from tracer import SpanManager
+from tracer.timeline import DRAWN_SPANS, draw, readable, render
+
+
+def drawn(*messages: dict, width: int = 60, unicode: bool = True, colour: bool = False) -> str:
+    """Draw the spans that a fresh node keeps after some messages; each must be accepted."""
+    session = helpers.Session()
+    for message in messages:
+        session.tell(**message)
+    if session.complaints:
+        raise ValueError(session.complaints)
+    spans = session.manager
+    return render(spans.ended_spans(), spans.open_spans(), spans.clock.now_us, width, unicode, colour)
+
+
+def create(span_id: str, name: str | None = None, at: int | None = None, **fields: object) -> dict:
+    """Make a `create_span`; its name is its id unless given."""
+    return {"type": "create_span", "span_id": span_id, "name": name or span_id, "timestamp_us": at, **fields}
+
+
+def end(span_id: str, at: int | None = None) -> dict:
+    """Make a `span_end`."""
+    return {"type": "span_end", "span_id": span_id, "timestamp_us": at}
+
+
+def event(span_id: str, at: int, name: str = "e") -> dict:
+    """Make a `span_event`."""
+    return {"type": "span_event", "span_id": span_id, "event": name, "timestamp_us": at}
+
+
+#: A tree of two spans that failed.
+FAILED = (
+    create("root", at=0),
+    create("child", at=10, parent_span_id="root"),
+    {"type": "span_error", "span_id": "child", "error": "no such user", "timestamp_us": 15},
+    {"type": "span_end", "span_id": "root", "status": "ERROR", "error": "gave up", "timestamp_us": 20},
+)
+
+
+def sample(part: str) -> bytes:
+    """Return the bytes of a file of the sample."""
+    with open(os.path.join(SAMPLES, f"timeline.{part}"), "rb") as file:
+        return file.read()
+
+
+def at_terminal(**variables: str) -> str:
+    """Run the sample with stderr at a terminal of 100 columns; return what comes out there."""
+    reader, writer = pty.openpty()
+    ioctl(writer, TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
+    environment = child_environment(**{"TERM": "xterm", "PYTHONIOENCODING": "utf-8", **variables})
+    run(sample("in.jsonl"), "--timeline", env=environment, stderr=writer)
+    os.close(writer)
+    with open(reader, "rb", buffering=0) as terminal:
+        said = b""
+        try:
+            while data := terminal.read(1 << 16):
+                said += data
+        except OSError:
+            pass  # How Linux says that the other side is closed.
+        return said.decode().replace("\r\n", "\n")
+
+
+def without_colour(text: str) -> str:
+    """Take the escape sequences for colour out."""
+    return re.sub(r"\x1b\[[0-9;]+m", "", text)
+
+
+def close_stderr() -> None:
+    """Close stderr, in a child that is about to become the node."""
+    os.close(2)
+
+
+def columns(text: str) -> int:
+    """Count the columns that a text takes in a terminal."""
+    return sum(0 if category(char) in ("Mn", "Me") else 2 if east_asian_width(char) in "WF" else 1 for char in text)
+
+
+def lines(text: str) -> list[str]:
+    """Split a picture at the ends of its lines, and at nothing else."""
+    return text.split("\n")[:-1]
+
+
+def chain_of(count: int, own_trace: bool = False) -> list[dict]:
+    """Make spans, each the child of the one before, or each a trace of its own."""
+    spans = [create("s0", at=0)]
+    spans += [create(f"s{i}", at=i, parent_span_id=None if own_trace else f"s{i - 1}") for i in range(1, count)]
+    return spans + [end(f"s{i}", at=2 * count) for i in range(count)]
+
+
+class PictureTests(unittest.TestCase):
+    """Small pictures, to the character."""
+
+    def test_one_span_fills_the_width(self) -> None:
+        """A single span has its trace's header and a bar over all of the rest of the width."""
+        self.assertEqual(
+            drawn(create("a", "GET /", 0, kind="SERVER"), end("a", 10_000)),
+            "trace 00000000000000000000000000000001: 1 span, 10 ms\n"
+            "GET /  SERVER OK 10 ms █████████████████████████████████████\n",
+        )
+
+    def test_children_stand_under_their_parents_in_order_of_start(self) -> None:
+        """A tree is drawn by start, whatever the order of creation and end, with bars to scale to half a column."""
+        messages = [
+            create("root", at=0),
+            create("late", at=60, parent_span_id="root"),
+            create("early", at=20, parent_span_id="root", kind="CLIENT"),
+            create("leaf", at=21, parent_span_id="early"),
+            *(end("late", 80), end("leaf", 31), end("root", 80), end("early", 50)),
+        ]
+
+        self.assertEqual(
+            drawn(*messages, width=68),
+            "trace 00000000000000000000000000000001: 4 spans, 80 us\n"
+            "root      INTERNAL OK 80 us ████████████████████████████████████████\n"
+            "├ early   CLIENT   OK 30 us           ███████████████\n"
+            "│ └ leaf  INTERNAL OK 10 us           ▐████▌\n"
+            "└ late    INTERNAL OK 20 us                               ██████████\n",
+        )
+
+    def test_error_is_spelt_out_below_its_span(self) -> None:
+        """An error stands on its own line under the span, within the tree, and is counted in the header."""
+        self.assertEqual(
+            drawn(*FAILED, width=70),
+            "trace 00000000000000000000000000000001: 2 spans, 20 us, 2 errors\n"
+            "root     INTERNAL ERROR 20 us ████████████████████████████████████████\n"
+            "│ ! gave up\n"
+            "└ child  INTERNAL ERROR  5 us                     █████████×\n"
+            "    ! no such user\n",
+        )
+
+    def test_without_block_characters_it_is_ascii(self) -> None:
+        """The same picture in ASCII has the same columns."""
+        self.assertEqual(
+            drawn(*FAILED, width=70, unicode=False),
+            "trace 00000000000000000000000000000001: 2 spans, 20 us, 2 errors\n"
+            "root     INTERNAL ERROR 20 us ========================================\n"
+            "| ! gave up\n"
+            "`-child  INTERNAL ERROR  5 us                     =========x\n"
+            "    ! no such user\n",
+        )
+
+    def test_colour_adds_nothing_but_colour(self) -> None:
+        """Without its escape sequences the coloured picture is the plain one; each line ends without colour."""
+        messages = [*FAILED, create("open", at=0), event("open", 15)]
+        coloured = drawn(*messages, width=70, colour=True)
+
+        self.assertEqual(without_colour(coloured), drawn(*messages, width=70))
+        self.assertEqual([line for line in lines(coloured) if "\x1b" in line.rpartition("\x1b[0m")[2]], [])
+        self.assertIn("\x1b[31mERROR\x1b[0m", coloured)
+        self.assertIn("\x1b[33mopen \x1b[0m", coloured)
+
+    def test_open_span_is_drawn_up_to_now(self) -> None:
+        """An open span is marked and drawn up to the clock's time."""
+        messages = [create("a", at=0), create("b", at=10_000, parent_span_id="a"), event("b", 20_000), end("b", 40_000)]
+
+        self.assertEqual(
+            drawn(*messages, width=65),
+            "trace 00000000000000000000000000000001: 2 spans, 40 ms, 1 open\n"
+            "a    INTERNAL open 40 ms ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░\n"
+            "└ b  INTERNAL OK   30 ms           ██████████◆███████████████████\n",
+        )
+
+    def test_times_out_of_order_stay_within_the_trace(self) -> None:
+        """A child may start before its parent; events before and after the trace are marked at its edges."""
+        messages = [
+            *(create("a", at=100), event("a", 0), event("a", 150), event("a", 150, "exception"), event("a", 150)),
+            *(event("a", 200), create("b", at=50, parent_span_id="a"), event("b", 999), end("b", 75), end("a", 250)),
+        ]
+
+        self.assertEqual(
+            drawn(*messages, width=64),
+            "trace 00000000000000000000000000000001: 2 spans, 200 us\n"
+            "a    INTERNAL OK 150 us ◆         ██████████×█████████◆█████████\n"
+            "└ b  INTERNAL OK  25 us █████                                  ◆\n",
+        )
+
+    def test_traces_stand_in_order_of_start_orphans_at_their_top(self) -> None:
+        """A span whose parent is unknown is a top line of its trace; nothing that took no time is invisible."""
+        remote = f"00-{'a' * 32}-{'b' * 16}-01"
+        messages = [create("x", at=5, traceparent=remote), create("z", at=2), create("y", at=1, traceparent=remote)]
+
+        self.assertEqual(
+            drawn(*messages, end("x", 9), end("y", 1), end("z", 2), width=64),
+            "trace aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa: 2 spans, 8 us\n"
+            "y  INTERNAL OK 0 us ▌\n"
+            "x  INTERNAL OK 4 us                       ██████████████████████\n"
+            "\n"
+            "trace 00000000000000000000000000000001: 1 span, 0 us\n"
+            "z  INTERNAL OK 0 us ▌\n",
+        )
+
+
+class ShapeTests(unittest.TestCase):
+    """Trees of any shape and size."""
+
+    def test_parents_in_a_circle_lose_no_span(self) -> None:
+        """Spans that are each other's or their own parents, by `traceparent`, are drawn once each, children and all."""
+
+        def parent(number: int) -> dict[str, str]:
+            return {"traceparent": f"00-{'a' * 32}-{number:016x}-01"}
+
+        picture = drawn(
+            *(create("one", at=0, **parent(2)), create("two", at=1, **parent(1)), create("self", at=2, **parent(3))),
+            create("child", at=3, parent_span_id="two"),
+        )
+
+        self.assertEqual(
+            [line.split("  INTERNAL")[0].rstrip() for line in lines(picture)[1:]], ["one", "└ two", "  └ child", "self"]
+        )
+
+    def test_deep_chain_is_indented_up_to_a_bound(self) -> None:
+        """A thousand levels are a thousand lines; the names stay in view, and lost levels are marked."""
+        picture = lines(drawn(*chain_of(1_000), width=80))
+
+        self.assertEqual(len(picture), 1_001)
+        labels = [line.split("  INTERNAL")[0].rstrip() for line in (*picture[1:4], picture[-1])]
+        self.assertEqual(labels, ["s0", "└ s1", "  └ s2", "…         └ s999"])
+
+    def test_a_thousand_traces_take_two_lines_each(self) -> None:
+        """Traces of one span follow each other without blank lines, in order."""
+        picture = lines(drawn(*chain_of(1_000, own_trace=True)))
+
+        self.assertEqual(len(picture), 2_000)
+        self.assertEqual([line.split()[0] for line in picture[1::2]], [f"s{i}" for i in range(1_000)])
+
+    def test_what_is_too_much_is_counted(self) -> None:
+        """Past the bound, spans and traces are left out and counted, the last trace in part."""
+        chain = [create("root", at=0)]
+        chain += [create(f"s{i}", at=1, parent_span_id="root") for i in range(DRAWN_SPANS)]
+        for more, expected in (
+            ([], "not drawn: 1 more span"),
+            ([create("p", at=2)], "not drawn: 2 more spans, 1 more trace"),
+        ):
+            with self.subTest(expected):
+                picture = lines(drawn(*chain, *more, width=80))
+
+                self.assertEqual(sum("INTERNAL" in line for line in picture), DRAWN_SPANS)
+                self.assertEqual(picture[-2:], ["", expected])
+
+    def test_no_spans_are_said(self) -> None:
+        """Where there is nothing to draw, that is said."""
+        self.assertEqual(drawn(), "no spans to draw\n")
+
+    def test_narrow_pictures_leave_columns_out(self) -> None:
+        """Below 60 columns there is no kind, below 44 no status, below 28 no duration; the id is cut from its front."""
+        messages = [create("a", at=0), end("a", 10)]
+        for width, expected in {
+            60: ["trace 00000000000000000000000000000001: 1 span, 10 us", "a  INTERNAL OK 10 us " + "█" * 39],
+            59: ["trace 00000000000000000000000000000001: 1 span, 10 us", "a  OK 10 us " + "█" * 47],
+            43: ["trace 0000000000000000000001: 1 span, 10 us", "a  10 us " + "█" * 34],
+            27: ["trace 000001: 1 span, 10 us", "a  " + "█" * 24],
+            20: ["trace 0001: 1 span,", "10 us", "a  " + "█" * 17],
+        }.items():
+            with self.subTest(width):
+                self.assertEqual(lines(drawn(*messages, width=width)), expected)
+
+    def test_long_error_is_broken_between_words_and_cut(self) -> None:
+        """An error takes three lines at most, broken between words, in the end cut."""
+        error = {"type": "span_error", "span_id": "a", "error": "the quick brown fox jumps over the lazy dog " * 4}
+
+        self.assertEqual(
+            lines(drawn(create("a"), error, width=44))[2:],
+            [
+                "  ! the quick brown fox jumps over the lazy",
+                "    dog the quick brown fox jumps over the",
+                "    lazy dog the quick brown fox jumps over…",
+            ],
+        )
+
+    def test_durations_are_cut_to_three_digits(self) -> None:
+        """A duration is in the largest unit that it fills, cut to three digits, never rounded up."""
+        for duration_us, expected in {
+            0: "0 us",
+            999: "999 us",
+            1_000: "1 ms",
+            1_005: "1 ms",
+            1_059: "1.05 ms",
+            10_500: "10.5 ms",
+            999_999: "999 ms",
+            1_500_000: "1.5 s",
+            59_999_999: "59.9 s",
+            60_000_000: "1 min",
+            5_400_000_000: "1.5 h",
+            86_400_000_000: "1 d",
+            9_223_372_036_854_775: "106751 d",
+        }.items():
+            with self.subTest(duration_us):
+                self.assertEqual(readable(duration_us), expected)
+
+
+class ProcessTests(unittest.TestCase):
+    """`--timeline`, through the real process."""
+
+    def test_sample_gives_its_picture(self) -> None:
+        """The sample is drawn on stderr as written down, in UTF-8 and in ASCII; stdout is the same as without."""
+        for encoding in ("utf-8", "ascii"):
+            with self.subTest(encoding):
+                environment = child_environment(COLUMNS="80", PYTHONIOENCODING=encoding)
+                process = run(sample("in.jsonl"), "--timeline", env=environment)
+
+                self.assertEqual(process.stderr.decode(), sample(f"{encoding}.txt").decode())
+                self.assertEqual(process.stdout.decode(), sample("out.jsonl").decode())
+                self.assertEqual(process.returncode, 0)
+
+    def test_width_is_80_where_nobody_says(self) -> None:
+        """Without a terminal and with no or no usable COLUMNS, 80 columns are drawn over; bounds hold."""
+        data = line_of(create("a", at=0)) + b"\n" + line_of(create("b", at=10)) + b"\n"
+        for told, expected in {"": 80, "x": 80, "0": 80, "100": 100, "1": 20, "9999999999999": 500}.items():
+            with self.subTest(told):
+                environment = child_environment(COLUMNS=told, PYTHONIOENCODING="utf-8")
+                picture = run(data, "--timeline", env=environment).stderr.decode()
+
+                self.assertEqual(max(len(line) for line in picture.split("\n") if "░░" in line), expected)
+
+    def test_colour_is_for_terminals_that_want_it(self) -> None:
+        """At a terminal there is colour over its width, but with NO_COLOR or on a dumb one; elsewhere there is none."""
+        self.assertEqual(max(columns(line) for line in without_colour(at_terminal()).split("\n")), 100)
+        for variable, value, colourful in (("NO_COLOR", "", True), ("NO_COLOR", "1", False), ("TERM", "dumb", False)):
+            with self.subTest(variable, value=value):
+                self.assertEqual("\x1b[" in at_terminal(**{variable: value}), colourful)
+        self.assertNotIn(b"\x1b", run(sample("in.jsonl"), "--timeline", env=child_environment(TERM="xterm")).stderr)
+
+    def test_signal_draws_too(self) -> None:
+        """After SIGTERM the picture is drawn, and the exit code is still 143."""
+        with running("--timeline", env=child_environment(PYTHONIOENCODING="utf-8")) as process:
+            process.stdin.write(line_of({"type": "create_span", "name": "a", "kind": "SERVER"}) + b"\n")
+            process.stdin.flush()
+            process.stdout.readline()
+            process.terminate()
+            said = process.communicate(timeout=PATIENCE_SECONDS)[1].decode()
+
+        self.assertIn("SERVER open 0 us ░", said)
+        self.assertEqual(process.returncode, 143)
+
+    def test_nothing_of_it_is_loaded_unasked(self) -> None:
+        """Without the option the module is not imported, and its tables of characters neither."""
+        for arguments, expected in ((), False), (("--timeline",), True):
+            with self.subTest(arguments):
+                loaded = run(b"", *arguments, env=child_environment(PYTHONPROFILEIMPORTTIME="1")).stderr
+
+                self.assertEqual(b"tracer.timeline" in loaded, expected)
+                self.assertEqual(b"tracer.pen" in loaded, expected)
+
+    def test_stream_of_no_encoding_gets_ascii(self) -> None:
+        """Where nothing says how stderr is encoded, ASCII is drawn."""
+        code, _, said = helpers.run_here(line_of(create("a", at=0)), "--timeline", COLUMNS="30")
+
+        self.assertIn(b"\na  0 us .\n", said)
+        self.assertEqual(code, 0)
+
+    def test_drawing_on_what_is_closed_is_quiet(self) -> None:
+        """`draw` drops what it cannot write."""
+        with helpers.descriptors(0, 1, None):
+            result = draw(SpanManager())
+
+        self.assertIsNone(result)
+
+    def test_closed_stderr_harms_nothing(self) -> None:
+        """Where stderr is closed or its reader has gone, the answers are the same."""
+        reader, writer = os.pipe()
+        os.close(reader)
+        self.addCleanup(os.close, writer)
+        for name, options in {"gone": {"stderr": writer}, "closed": {"preexec_fn": close_stderr}}.items():
+            with self.subTest(name):
+                process = run(sample("in.jsonl"), "--timeline", **options)
+
+                self.assertEqual(process.stdout, sample("out.jsonl"))
+                self.assertEqual(process.returncode, 0)
+
+
+@unittest.skipUnless(os.path.exists(os.path.join(TOP, "README.md")), "there is no README yet")
+class ReadmeTests(unittest.TestCase):
+    """The README's picture."""
+
+    def test_readme_shows_the_sample_s_picture(self) -> None:
+        """The block that the README marks as the timeline is what the sample gives on stderr."""
+        shown = re.search(
+            r"^```.*?\n(.*?)^```$", helpers.marked(helpers.readme(), "timeline"), re.DOTALL | re.MULTILINE
+        )
+        self.assertIsNotNone(shown)
+
+        self.assertEqual(shown.group(1), sample("utf-8.txt").decode())
