@@ -8,14 +8,17 @@ from random import Random
 from tests.sessions import BAD_LINES, random_session
 
 TYPES = (
-    "init_ok", "echo_ok", "generate_ok", "span_created", "span_event_ok", "span_link_ok", "span_update_ok", "span_complete",
+    "init_ok", "echo_ok", "generate_ok", "span_created", "span_event_ok", "span_link_ok", "span_update_ok",
+    "span_complete",
     "get_span_ok", "error",
 )  # fmt: skip
 CODES = (10, 11, 12, 20, 21, 22)
 #: Pieces of JSON and of what is nearly JSON.
 TOKENS = (
-    *b'{}[],:"\\0-.eE \t\r', b"true", b"null", b"NaN", b"1e999", b"\xff", b"\xc3\xa9", b"\xed\xa0\x80", b"\xf0\x9f\x98", b"\x00",
-    b"\xef\xbb\xbf", b"\\ud83d", b"\\u0000", b'"type"', b'"msg_id":', b'"span_id":', b'"body":', b'"span1"', b'"in_reply_to":',
+    *b'{}[],:"\\0-.eE \t\r', b"true", b"null", b"NaN", b"1e999", b"\xff", b"\xc3\xa9", b"\xed\xa0\x80",
+    b"\xf0\x9f\x98", b"\x00",
+    b"\xef\xbb\xbf", b"\\ud83d", b"\\u0000", b'"type"', b'"msg_id":', b'"span_id":', b'"body":', b'"span1"',
+    b'"in_reply_to":',
     b"[" * 150, b"]" * 150, b"9" * 5000,
 )  # fmt: skip
 

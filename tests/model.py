@@ -1,23 +1,23 @@
 """The node's protocol once more, written from its description alone: plain, slow and obvious.
 
-Owns no part of the node and imports none of it, so that the two can be wrong in different ways only.  `Model.run` takes
-the bytes of a whole input and gives the lines that the node must write, with the `text` of errors left empty.  Real time
-and random ids are counted here; `tests/sessions.py` says how the two are compared.
+Owns no part of the node and imports none of it, so that the two can be wrong in different ways only.  `Model.run`
+takes the bytes of a whole input and gives the lines that the node must write, with the `text` of errors left empty.
+Real time and random ids are counted here; `tests/sessions.py` says how the two are compared.
 """
 
 from __future__ import annotations
 
 import json
-from typing import Any, Callable, Dict, NamedTuple, Optional, Tuple
+from typing import Any, Callable, NamedTuple, Optional
 
 from tests.model_forms import (
-    Malformed,
-    Refused,
+    MalformedError,
+    RefusedError,
+    bounded,
     check,
     check_attributes,
     check_link,
     check_timestamp,
-    cut,
     is_integer,
     is_text,
     normal_traceparent,
@@ -26,7 +26,7 @@ from tests.model_forms import (
 )
 
 #: The type of a reply (None: there is none) and its fields.
-Reply = Tuple[Optional[str], Dict[str, Any]]
+Reply = tuple[Optional[str], dict[str, Any]]
 KINDS = ("INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")
 STATUSES = ("OK", "ERROR", "UNSET")
 #: The messages that take an unknown id for that of the one span whose id nobody knows.
@@ -49,7 +49,7 @@ class Settings(NamedTuple):
     link_attributes: int = 128
     events: int = 128
     links: int = 128
-    value_characters: Optional[int] = None
+    value_characters: int | None = None
 
 
 class Record:
@@ -58,23 +58,27 @@ class Record:
     def __init__(self, span_id: str, name: str) -> None:
         self.span_id, self.name = span_id, name
         self.kind, self.status = "INTERNAL", "UNSET"
-        self.error: Optional[str] = None
+        self.error: str | None = None
         self.trace = self.own = ""
         self.flags = 1
-        self.parent: Optional[str] = None
+        self.parent: str | None = None
         self.start_us = 0
-        self.end_us: Optional[int] = None
+        self.end_us: int | None = None
         self.attributes: dict[str, Any] = {}
         self.events: list[dict[str, Any]] = []
         self.links: list[dict[str, Any]] = []
         self.dropped_attributes = self.dropped_events = self.dropped_links = 0
         self.unclaimed = True
         #: The `src` and `dest` of its `create_span`, or None where that came bare.
-        self.made_by: Optional[tuple[str, str]] = None
+        self.made_by: tuple[str, str] | None = None
 
     def traceparent(self) -> str:
         """Say who the span is in its trace."""
         return f"00-{self.trace}-{self.own}-{self.flags:02x}"
+
+    def duration_us(self) -> int | None:
+        """Say how long the span took; None while it is open."""
+        return None if self.end_us is None else self.end_us - self.start_us
 
 
 class Model:
@@ -82,9 +86,9 @@ class Model:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.real: Optional[bool] = {"auto": None, "real": True, "simulated": False}[settings.clock]
-        self.now_us: Optional[int] = None
-        self.node_id: Optional[str] = None
+        self.real: bool | None = {"auto": None, "real": True, "simulated": False}[settings.clock]
+        self.now_us: int | None = None
+        self.node_id: str | None = None
         self.sent = 0
         self.counter = 0
         self.traces = 0
@@ -100,13 +104,13 @@ class Model:
         replies = [self.answer(line) for line in data.split(b"\n")]
         return [reply for reply in replies if reply is not None]
 
-    def answer(self, line: bytes) -> Optional[str]:
+    def answer(self, line: bytes) -> str | None:
         """Give the reply to one line, if there is one."""
         try:
             outer = parse(line, self.settings.max_line_bytes)
             self.tick()
             body, envelope = open_envelope(outer)
-        except Malformed:
+        except MalformedError:
             return None
         if body.get("in_reply_to") is not None:
             return None
@@ -123,12 +127,12 @@ class Model:
         else:
             self.now_us = 0 if self.now_us is None else self.now_us + self.settings.tick_us
 
-    def serve(self, body: dict[str, Any], envelope: Optional[tuple[str, str]]) -> Optional[str]:
+    def serve(self, body: dict[str, Any], envelope: tuple[str, str] | None) -> str | None:
         """Do what a body asks; give the line to send, if any."""
         way = envelope if envelope is not None else self.way_of_bare(body)
         try:
             kind, fields = self.handle(body, envelope)
-        except Refused as refused:
+        except RefusedError as refused:
             if not is_integer(body.get("msg_id")):
                 return None
             kind, fields = "error", {"code": refused.code, "text": ""}
@@ -144,16 +148,16 @@ class Model:
             return json.dumps(reply)
         return json.dumps({"src": self.node_id or way[1], "dest": way[0], "body": reply})
 
-    def way_of_bare(self, body: dict[str, Any]) -> Optional[tuple[str, str]]:
+    def way_of_bare(self, body: dict[str, Any]) -> tuple[str, str] | None:
         """Say in whose envelope a bare message is answered."""
-        if body.get("type") not in CLAIMING + ("get_span",) or not is_text(body.get("span_id")):
+        if body.get("type") not in (*CLAIMING, "get_span") or not is_text(body.get("span_id")):
             return None
         span = self.spans.get(body["span_id"]) or self.claimable(body)
         return span.made_by if span else None
 
     # Messages
 
-    def handle(self, body: dict[str, Any], envelope: Optional[tuple[str, str]]) -> Reply:
+    def handle(self, body: dict[str, Any], envelope: tuple[str, str] | None) -> Reply:
         """Do what a body asks; give the type (None: no reply) and the fields of the reply."""
         message_type = body.get("type")
         check(is_text(message_type) and (body.get("msg_id") is None or is_integer(body["msg_id"])))
@@ -163,7 +167,7 @@ class Model:
         handler: Callable[[dict[str, Any]], Reply] = getattr(self, str(message_type))
         return handler(body)
 
-    def acknowledge(self, body: dict[str, Any]) -> Optional[str]:
+    def acknowledge(self, body: dict[str, Any]) -> str | None:
         """Give the type of the reply to a change of an open span."""
         return f"{body['type']}_ok" if self.node_id is not None and body.get("msg_id") is not None else None
 
@@ -179,11 +183,11 @@ class Model:
         check(body.get("echo") is not None)
         return "echo_ok", {"echo": body["echo"]}
 
-    def generate(self, body: dict[str, Any]) -> Reply:
+    def generate(self, _body: dict[str, Any]) -> Reply:
         self.counter = self.next_number()
         return "generate_ok", {"id": self.id_of(self.counter)}
 
-    def create_span(self, body: dict[str, Any], envelope: Optional[tuple[str, str]]) -> Reply:
+    def create_span(self, body: dict[str, Any], envelope: tuple[str, str] | None) -> Reply:
         self.check_create_span(body)
         links = body.get("links") or []
         parent = self.known(body["parent_span_id"]) if body.get("parent_span_id") is not None else None
@@ -268,7 +272,7 @@ class Model:
         check_timestamp(body)
         span = self.open_span(body, ends=True)
         self.end(span, self.time_of(body), status or "OK", error)
-        fields = {"span_id": span.span_id, "duration_us": span.end_us - span.start_us, "status": span.status}  # type: ignore[operator]
+        fields = {"span_id": span.span_id, "duration_us": span.duration_us(), "status": span.status}
         return "span_complete", {**fields, **({} if error is None else {"error": error})}
 
     def span_error(self, body: dict[str, Any]) -> Reply:
@@ -277,7 +281,9 @@ class Model:
         check_timestamp(body)
         span = self.open_span(body, ends=True)
         time_us = self.time_of(body)
-        self.put_event(span, "exception", time_us, {"exception.message": body["error"], **(body.get("attributes") or {})})
+        self.put_event(
+            span, "exception", time_us, {"exception.message": body["error"], **(body.get("attributes") or {})}
+        )
         self.end(span, time_us, "ERROR", body["error"])
         return "span_complete", {"span_id": span.span_id, "status": "ERROR", "error": body["error"]}
 
@@ -290,7 +296,7 @@ class Model:
         if span.error is not None:
             shown["error"] = span.error
         shown.update(start_us=span.start_us, end_us=span.end_us)
-        shown["duration_us"] = None if span.end_us is None else span.end_us - span.start_us
+        shown["duration_us"] = span.duration_us()
         shown.update(attributes=span.attributes, events=span.events, links=span.links)
         for dropped in ("dropped_attributes", "dropped_events", "dropped_links"):
             shown[dropped] = getattr(span, dropped)
@@ -315,10 +321,10 @@ class Model:
         check(span_id in self.spans, 20)
         return self.spans[span_id]
 
-    def linked(self, link: dict[str, Any]) -> Optional[Record]:
+    def linked(self, link: dict[str, Any]) -> Record | None:
         return None if link.get("span_id") is None else self.known(link["span_id"])
 
-    def claimable(self, body: dict[str, Any]) -> Optional[Record]:
+    def claimable(self, body: dict[str, Any]) -> Record | None:
         """Give the span that takes the id which a message names, if there is one."""
         span_id = body["span_id"]
         if self.node_id is not None or body["type"] not in CLAIMING or span_id in self.spans:
@@ -337,7 +343,7 @@ class Model:
         """Give the open span that an otherwise good message is about, claimed if need be, or refuse."""
         span = self.spans.get(body["span_id"]) or self.claimable(body)
         if span is None:
-            raise Refused(20)
+            raise RefusedError(20)
         check(span.end_us is None, 22)
         stated = body.get("timestamp_us")
         check(not ends or (self.clock_us() if stated is None else stated) >= span.start_us, 22)
@@ -354,14 +360,14 @@ class Model:
 
     def time_of(self, body: dict[str, Any]) -> int:
         """Give the time of an accepted message, and let its clock go on from there."""
-        stated: Optional[int] = body.get("timestamp_us")
+        stated: int | None = body.get("timestamp_us")
         if stated is None:
             return self.clock_us()
         if not self.real:
             self.now_us = max(self.clock_us(), stated)
         return stated
 
-    def end(self, span: Record, end_us: int, status: str, error: Optional[str]) -> None:
+    def end(self, span: Record, end_us: int, status: str, error: str | None) -> None:
         span.end_us, span.status, span.error = end_us, status, error
         self.ended.append(span)
         if len(self.ended) > self.settings.keep_ended:
@@ -371,30 +377,22 @@ class Model:
         if len(span.events) >= self.settings.events:
             span.dropped_events += 1
             return
-        kept, _ = self.bounded({}, attributes, self.settings.event_attributes)
+        kept, _ = bounded({}, attributes, self.settings.event_attributes, self.settings.value_characters)
         span.events.append({"event": name, "timestamp_us": time_us, "attributes": kept})
 
-    def put_link(self, span: Record, link: dict[str, Any], target: Optional[Record]) -> None:
+    def put_link(self, span: Record, link: dict[str, Any], target: Record | None) -> None:
         if target is not None:
             target.unclaimed = False
         if len(span.links) >= self.settings.links:
             span.dropped_links += 1
             return
         traceparent = normal_traceparent(link["traceparent"]) if target is None else target.traceparent()
-        kept, _ = self.bounded({}, link.get("attributes") or {}, self.settings.link_attributes)
+        attributes, characters = link.get("attributes") or {}, self.settings.value_characters
+        kept, _ = bounded({}, attributes, self.settings.link_attributes, characters)
         span.links.append({"traceparent": traceparent, "attributes": kept})
 
     def put_span_attributes(self, span: Record, body: dict[str, Any]) -> None:
         attributes = body.get("attributes") or {}
-        span.attributes, dropped = self.bounded(span.attributes, attributes, self.settings.span_attributes)
+        bound, characters = self.settings.span_attributes, self.settings.value_characters
+        span.attributes, dropped = bounded(span.attributes, attributes, bound, characters)
         span.dropped_attributes += dropped
-
-    def bounded(self, old: dict[str, Any], new: dict[str, Any], bound: int) -> tuple[dict[str, Any], int]:
-        """Give the old attributes with the new ones set, and how many of those found no room."""
-        result, dropped = dict(old), 0
-        for key, value in new.items():
-            if key in result or len(result) < bound:
-                result[key] = cut(value, self.settings.value_characters)
-            else:
-                dropped += 1
-        return result, dropped

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Optional
+from typing import Any
 
 LAST_TIMESTAMP_US = 9223372036854775
 
 
-class Malformed(Exception):
+class MalformedError(Exception):
     """A line that nobody can be answered about."""
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """A message that fails."""
 
     def __init__(self, code: int) -> None:
@@ -25,38 +25,44 @@ class Refused(Exception):
 
 
 def check(holds: bool, code: int = 12) -> None:
+    """Refuse a message unless something holds."""
     if not holds:
-        raise Refused(code)
+        raise RefusedError(code)
 
 
 def is_text(value: object) -> bool:
+    """Tell whether a value is a non-empty string."""
     return isinstance(value, str) and value != ""
 
 
 def is_integer(value: object) -> bool:
+    """Tell whether a value is an integer, which true and false are not."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 def check_attributes(holder: dict[str, Any]) -> None:
+    """Refuse a body or a link with attributes of the wrong form."""
     attributes = holder.get("attributes")
     check(attributes is None or (isinstance(attributes, dict) and "" not in attributes))
 
 
 def check_timestamp(body: dict[str, Any]) -> None:
+    """Refuse a body with a timestamp of the wrong form."""
     stated = body.get("timestamp_us")
     check(stated is None or (is_integer(stated) and 0 <= stated <= LAST_TIMESTAMP_US))
 
 
 def check_link(link: object) -> None:
+    """Refuse a link of the wrong form."""
     if not isinstance(link, dict):
-        raise Refused(12)
+        raise RefusedError(12)
     check((link.get("span_id") is None) != (link.get("traceparent") is None))
     check(link.get("span_id") is None or is_text(link["span_id"]))
     check(link.get("traceparent") is None or normal_traceparent(link["traceparent"]) is not None)
     check_attributes(link)
 
 
-def normal_traceparent(value: object) -> Optional[str]:
+def normal_traceparent(value: object) -> str | None:
     """Give a good traceparent in the form of version 00, and None for a bad one."""
     if not isinstance(value, str):
         return None
@@ -70,7 +76,7 @@ def normal_traceparent(value: object) -> Optional[str]:
     return "00" + first[2:]
 
 
-def cut(value: Any, characters: Optional[int]) -> Any:
+def cut(value: Any, characters: int | None) -> Any:
     """Cut the strings in an attribute's value."""
     if isinstance(value, str) and characters is not None:
         return value[:characters]
@@ -81,6 +87,17 @@ def cut(value: Any, characters: Optional[int]) -> Any:
     return value
 
 
+def bounded(old: dict[str, Any], new: dict[str, Any], bound: int, characters: int | None) -> tuple[dict[str, Any], int]:
+    """Give the old attributes with the new ones set, and how many of those found no room."""
+    result, dropped = dict(old), 0
+    for key, value in new.items():
+        if key in result or len(result) < bound:
+            result[key] = cut(value, characters)
+        else:
+            dropped += 1
+    return result, dropped
+
+
 # JSON
 
 
@@ -89,41 +106,43 @@ def parse(line: bytes, max_line_bytes: int) -> dict[str, Any]:
     try:
         text = line.decode("utf-8")
         if len(line.removesuffix(b"\r")) > max_line_bytes or depth(text) > 200:
-            raise Malformed
+            raise MalformedError
         value = json.loads(text, parse_float=finite, parse_int=short, parse_constant=finite)
     except ValueError:
-        raise Malformed from None
+        raise MalformedError from None
     if not isinstance(value, dict):
-        raise Malformed
+        raise MalformedError
     return value
 
 
 def depth(text: str) -> int:
     """Count how many objects and lists are open at once."""
     level = deepest = 0
-    for bracket in re.findall(r'[][{}]', re.sub(r'"(\\.|[^"\\])*"', "", text, flags=re.DOTALL)):
+    for bracket in re.findall(r"[][{}]", re.sub(r'"(\\.|[^"\\])*"', "", text, flags=re.DOTALL)):
         level += 1 if bracket in "[{" else -1
         deepest = max(deepest, level)
     return deepest
 
 
 def finite(literal: str) -> float:
+    """Read a number with a fraction or an exponent."""
     number = float(literal)
     if number in (float("inf"), float("-inf")) or number != number:
-        raise Malformed
+        raise MalformedError
     return number
 
 
 def short(literal: str) -> int:
+    """Read an integer."""
     if len(literal.lstrip("-")) > 4300:
-        raise Malformed
+        raise MalformedError
     return int(literal)
 
 
-def open_envelope(outer: dict[str, Any]) -> tuple[dict[str, Any], Optional[tuple[str, str]]]:
+def open_envelope(outer: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, str] | None]:
     """Give a message's body, and who sent it to whom if it says so."""
     if "body" not in outer:
         return outer, None
     if not (isinstance(outer["body"], dict) and is_text(outer.get("src")) and is_text(outer.get("dest"))):
-        raise Malformed
+        raise MalformedError
     return outer["body"], (outer["src"], outer["dest"])

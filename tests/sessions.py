@@ -1,8 +1,8 @@
 """Random sessions: inputs of a few dozen lines that walk through every rule, the same ones for the same seed.
 
-Owns what is put into the node and how two outputs are compared.  The pools of ids, names and times are small, so that ids
-collide, spans are claimed and bounds are met.  What the description leaves open (the clock's reading, random ids, the
-sentence of an error) is blotted out of both outputs before they are compared.
+Owns what is put into the node and how two outputs are compared.  The pools of ids, names and times are small, so that
+ids collide, spans are claimed and bounds are met.  What the description leaves open (the clock's reading, random ids,
+the sentence of an error) is blotted out of both outputs before they are compared.
 """
 
 from __future__ import annotations
@@ -10,15 +10,16 @@ from __future__ import annotations
 import json
 import re
 from random import Random
-from typing import Any, Callable, Dict, List, NamedTuple
+from typing import Any, Callable, NamedTuple
 
 from tests.model import Model, Settings
 
-Body = Dict[str, Any]
+Body = dict[str, Any]
 
 IDS = ("span1", "span2", "span3", "span4", "span5", "span7", "span9", "span12", "span03", "span0", "spanX", "span",
        "span-1", "span+2", "span 3", "Span2", "span1\n", "span\u0663", "span\u00b2", "n1-span1", "n1-span2", "n1-span3",
-       "n1-span5", "n1-span02", "a", "b", "\u00e9\U0001f600", "\ud800", "span99999999999999999999", "x" * 70)  # fmt: skip
+       "n1-span5", "n1-span02", "a", "b", "\u00e9\U0001f600", "\ud800", "span99999999999999999999",
+       "x" * 70)  # fmt: skip
 TRACE, OWN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 TRACEPARENTS = (
     f"00-{TRACE}-{OWN}-01", f"00-{TRACE}-{OWN}-00", f"00-{TRACE}-{OWN}-ff", f"00-{TRACE}-{OWN}-02",
@@ -33,11 +34,33 @@ BAD_TRACEPARENTS = (
     f"0x-{TRACE}-{OWN}-01", f"00-{TRACE[1:]}-{OWN}-01", f"+0-{TRACE}-{OWN}-01", f"00-{TRACE}-{OWN}- 1",
     f"00-{TRACE}-{OWN[:-3]}_b7-01", f"FF-{TRACE}-{OWN}-01",
 )  # fmt: skip
-TEXTS = ("GET /a", "x", "exception", "\u00e9\u4e2d", "\U0001f600", "\ud800", '"\\/\b\f\n\r\t', "\x00\x7f\u2028", "y" * 40)
-VALUES = (None, True, False, 0, -1, 1.5, "", "value", "\U0001f600\U0001f600\U0001f600", [], {}, [1, [None, "long text"]],
+TEXTS = (
+    "GET /a",
+    "x",
+    "exception",
+    "\u00e9\u4e2d",
+    "\U0001f600",
+    "\ud800",
+    '"\\/\b\f\n\r\t',
+    "\x00\x7f\u2028",
+    "y" * 40,
+)
+VALUES = (None, True, False, 0, -1, 1.5, "", "value", "\U0001f600\U0001f600\U0001f600", [], {}, [1, [None,
+"long text"]],
           {"": "empty key", "k": ["deep text", {"k": "deeper text"}]}, 2**64, -(2**70), 1e300, "z" * 30)  # fmt: skip
 WRONG = (None, True, False, 0, 1, -1, 1.0, "", "x", [], {}, [None], ["x"], {"": 1}, {"x": 1}, [{}], [[]])
-FIELDS = ("timestamp_us", "attributes", "span_id", "traceparent", "name", "links", "error", "kind", "status", "parent_span_id")
+FIELDS = (
+    "timestamp_us",
+    "attributes",
+    "span_id",
+    "traceparent",
+    "name",
+    "links",
+    "error",
+    "kind",
+    "status",
+    "parent_span_id",
+)
 KEYS = ("a", "b", "c", "d", "exception.message", "\u00e9", "k" * 20)
 TIMES = (0, 1, 4999, 5000, 10_000, 12_345, 20_000, 70_000, 1_000_000, 9223372036854775)
 BAD_TIMES = (-1, 9223372036854776, 2**63, 10**400, 5.0, "5", True)
@@ -47,17 +70,22 @@ LITERALS = {
     "@1e400": "1e400", "@-1e400": "-1e400", "@NaN": "NaN", "@Infinity": "Infinity", "@-Infinity": "-Infinity",
     "@4300": "7" * 4300, "@4301": "7" * 4301, "@-4300": "-" + "7" * 4300, "@1.0": "1.0", "@1e2": "1e2", "@-0": "-0",
     "@-0.0": "-0.0", "@1E+5": "1E+5", "@1.7976931348623157e308": "1.7976931348623157e308", "@1.8e308": "1.8e308",
-    "@0.1": "0.1000000000000000055511151231257827", "@5e-324": "5e-324", "@surrogate": '"\\ud83d"', "@pair": '"\\ud83d\\ude00"',
+    "@0.1": "0.1000000000000000055511151231257827", "@5e-324": "5e-324", "@surrogate": '"\\ud83d"',
+    "@pair": '"\\ud83d\\ude00"',
     "@reversed": '"\\ude00\\ud83d"', "@slash": '"\\/\\u0041"', "@twice": '{"k": 1, "l": 2, "k": 3}', "@control": '"\t"',
     "@escape": '"\\x41"', "@01": "01", "@+1": "+1", "@.5": ".5", "@5.": "5.", "@single": "'x'", "@comma": "[1,]",
-    "@digits": "1." + "3" * 5000, "@hidden": '{"k": ' + "[" * 205 + "]" * 205 + ', "k": 1}', "@quoted": '"' + "[{" * 300 + '"',
+    "@digits": "1." + "3" * 5000, "@hidden": '{"k": ' + "[" * 205 + "]" * 205 + ', "k": 1}',
+    "@quoted": '"' + "[{" * 300 + '"',
     **{f"@deep{levels}": "[" * levels + "]" * levels for levels in range(194, 203)},
     **{f"@objects{levels}": '{"":' * levels + "0" + "}" * levels for levels in range(194, 203)},
 }  # fmt: skip
 BAD_LINES = (
-    b"", b"   ", b"\r", b"\t\r", b"{", b"}", b"[]", b"[1]", b"null", b"1", b'"x"', b"NaN", b"{}{}", b"{} x", b"{,}", b"\xff",
-    b'{"a": "\xff"}', b'{"a": "\xed\xa0\x80"}', b'{"type": "echo", "echo": "\xc3"}', b"\xef\xbb\xbf{}", b"\x00", b"{\x00}",
-    b"[" * 300, b'{"a":' * 300, b'"' + b"[" * 300, b'"' + b"{" * 300 + b'"', b"]" * 300, b'{"' + b"[" * 300, b"{'type': 'echo'}", b'{"type": "echo", "msg_id": 1, "echo": 1', b"\x0c{}", b"\xc2\xa0{}",
+    b"", b"   ", b"\r", b"\t\r", b"{", b"}", b"[]", b"[1]", b"null", b"1", b'"x"', b"NaN", b"{}{}", b"{} x", b"{,}",
+    b"\xff",
+    b'{"a": "\xff"}', b'{"a": "\xed\xa0\x80"}', b'{"type": "echo", "echo": "\xc3"}', b"\xef\xbb\xbf{}", b"\x00",
+    b"{\x00}",
+    b"[" * 300, b'{"a":' * 300, b'"' + b"[" * 300, b'"' + b"{" * 300 + b'"', b"]" * 300, b'{"' + b"[" * 300,
+    b"{'type': 'echo'}", b'{"type": "echo", "msg_id": 1, "echo": 1', b"\x0c{}", b"\xc2\xa0{}",
     '{"type": "echo", "msg_id": 1, "echo": 1}'.encode("utf-16"), b'{"type": "generate"} {"type": "generate"}', b"{}",
 )  # fmt: skip
 
@@ -68,19 +96,21 @@ class Session(NamedTuple):
     settings: Settings
     data: bytes
 
-    def arguments(self) -> List[str]:
+    def arguments(self) -> list[str]:
         """Give the command line: the options that are not at their defaults."""
         names = ("clock", "tick_us", "keep_ended", "max_open_spans", "max_line_bytes")
         return [word for name in names for word in self._option("--" + name.replace("_", "-"), name)]
 
-    def environment(self) -> Dict[str, str]:
+    def environment(self) -> dict[str, str]:
         """Give the environment variables: the bounds that are not at their defaults."""
         names = {"span_attributes": "SPAN_ATTRIBUTE_COUNT", "event_attributes": "EVENT_ATTRIBUTE_COUNT",
                  "link_attributes": "LINK_ATTRIBUTE_COUNT", "events": "SPAN_EVENT_COUNT", "links": "SPAN_LINK_COUNT",
                  "value_characters": "ATTRIBUTE_VALUE_LENGTH"}  # fmt: skip
-        return dict(self._option(f"OTEL_{variable}_LIMIT", name) for name, variable in names.items() if self._option("", name))
+        return dict(
+            self._option(f"OTEL_{variable}_LIMIT", name) for name, variable in names.items() if self._option("", name)
+        )
 
-    def _option(self, option: str, name: str) -> List[str]:
+    def _option(self, option: str, name: str) -> list[str]:
         value = getattr(self.settings, name)
         return [] if value == getattr(Settings(), name) else [option, str(value)]
 
@@ -91,7 +121,7 @@ def random_session(seed: int) -> Session:
 
 
 class _Maker:
-    """Makes one session, beside a model that says which ids are worth naming; `tempo` is how often a message is spoilt."""
+    """Makes one session beside a model, which knows the ids worth naming; `tempo` is how often a message is spoilt."""
 
     def __init__(self, random: Random) -> None:
         self.random = random
@@ -122,7 +152,9 @@ class _Maker:
         def small(default: Any) -> Any:
             return self.random.choice((0, 1, 2, 3)) if self.chance(0.4) else default
 
-        bounds = {name: small(128) for name in ("span_attributes", "event_attributes", "link_attributes", "events", "links")}
+        bounds = {
+            name: small(128) for name in ("span_attributes", "event_attributes", "link_attributes", "events", "links")
+        }
         return Settings(
             clock=self.random.choice(("auto", "auto", "simulated", "simulated", "real")),
             tick_us=self.random.choice((5000, 5000, 0, 1, 7)),
@@ -136,7 +168,11 @@ class _Maker:
     def line(self, settings: Settings) -> bytes:
         if self.chance(0.05 + self.tempo / 10):
             return self.random.choice(BAD_LINES)
-        makers: List[Callable[[], Body]] = [self.make_create] * 5 + [self.make_event, self.make_link, self.make_update] * 2
+        makers: list[Callable[[], Body]] = [self.make_create] * 5 + [
+            self.make_event,
+            self.make_link,
+            self.make_update,
+        ] * 2
         makers += [self.make_end, self.make_get] * 3 + [self.make_error] * 2 + [self.make_simple]
         line = self.wrapped(self.spoilt(self.make_init() if self.chance(self.init) else self.random.choice(makers)()))
         if settings.max_line_bytes < 1000 and self.chance(0.1):
@@ -206,7 +242,11 @@ class _Maker:
         return {"type": "span_link", "span_id": self.id(), "link": self.link()}
 
     def make_update(self) -> Body:
-        return {"type": "span_update", "span_id": self.id(), **self.some(0.6, name=self.text, attributes=self.attributes)}
+        return {
+            "type": "span_update",
+            "span_id": self.id(),
+            **self.some(0.6, name=self.text, attributes=self.attributes),
+        }
 
     def make_end(self) -> Body:
         fields = self.some(0.5, status=lambda: self.choice("OK", "ERROR", "UNSET"))
@@ -225,7 +265,9 @@ class _Maker:
         return {"type": "init", "node_id": "n2" if self.chance(0.1) else "n1", **node_ids}
 
     def make_simple(self) -> Body:
-        kind = self.random.choice(("echo", "echo", "generate", "unknown", "error", "span_complete", "__init__", "answer"))
+        kind = self.random.choice(
+            ("echo", "echo", "generate", "unknown", "error", "span_complete", "__init__", "answer")
+        )
         return {"type": kind, **({"echo": self.value()} if kind == "echo" else {})}
 
     # Spoiling and writing
@@ -261,9 +303,15 @@ class _Maker:
         text = json.dumps(value, ensure_ascii=self.chance(0.7), separators=separators)
         text = re.sub('"(@[^"]*)"', lambda match: LITERALS.get(match[1], match[0]), text)
         if self.chance(self.tempo / 5):
-            twice = self.random.choice(("span_id", "type", "msg_id", "name", "body", "src", "attributes", "in_reply_to"))
+            twice = self.random.choice(
+                ("span_id", "type", "msg_id", "name", "body", "src", "attributes", "in_reply_to")
+            )
             pair = json.dumps(twice) + ":" + json.dumps(self.random.choice((*WRONG, self.id(), "span_end")))
-            text = "{" + pair + "," + text[1:] if self.chance(0.5) and text != "{}" else text[:-1].rstrip(" ") + "," + pair + "}"
+            text = (
+                "{" + pair + "," + text[1:]
+                if self.chance(0.5) and text != "{}"
+                else text[:-1].rstrip(" ") + "," + pair + "}"
+            )
         return text
 
     def wrapped(self, body: Body) -> bytes:
@@ -288,14 +336,14 @@ _REAL_TIME = re.compile(r'(?<=_us": )1[67]\d{14}\b|(?<="duration_us": )\d+')
 _TRACE_IDS = re.compile(r"\b00-([0-9a-f]{32})-([0-9a-f]{16})-")
 
 
-def comparable(lines: List[str], is_real: bool) -> List[str]:
+def comparable(lines: list[str], is_real: bool) -> list[str]:
     """Blot out what the description leaves open; random ids are numbered as they turn up."""
     lines = [_TEXT.sub(r'\1""', line) for line in lines]
     if not is_real:
         return lines
-    numbers: Dict[str, int] = {}
+    numbers: dict[str, int] = {}
 
-    def number(match: "re.Match[str]") -> str:
+    def number(match: re.Match[str]) -> str:
         return "-".join(str(numbers.setdefault(part, len(numbers))) for part in match.groups())
 
     return [_TRACE_IDS.sub(number, _REAL_TIME.sub("T", line)) for line in lines]

@@ -16,6 +16,7 @@ class Pipe:
     def __enter__(self) -> Pipe:
         self.reading, self.writing = os.pipe()
         os.set_blocking(self.reading, False)
+        os.set_blocking(self.writing, False)
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -96,10 +97,9 @@ class ComplaintsTests(unittest.TestCase):
         for span_id in ("a\nb", "\x1b[31mred", "\r\x00\x7f", "\u202eelbissop", "\ud800", "x" * 1_000_000):
             with self.subTest(span_id=span_id[:10]), Pipe() as pipe:
                 Complaints(False, pipe.writing).summarize([span_id])
-                os.write(pipe.writing, b"\n")
                 lines = pipe.lines()
 
-                self.assertEqual([len(lines), lines[-1]], [2, ""])
+                self.assertEqual(len(lines), 1)
                 self.assertTrue(lines[0].isascii() and lines[0].isprintable())
                 self.assertLess(len(lines[0]), 1000)
 
@@ -113,7 +113,6 @@ class StderrTests(unittest.TestCase):
             closed = os.dup(pipe.writing)
             os.close(closed)
             Complaints(False, closed).say("nobody hears this")
-            os.set_blocking(pipe.writing, False)
             for _ in range(100):
                 Complaints(False, pipe.writing).say("x" * 10_000)
 

@@ -112,7 +112,7 @@ class ExportOptionTests(unittest.TestCase):
 
     @unittest.skipUnless(os.path.exists("/dev/stdout"), "the system has no name for stdout")
     def test_stdout_is_refused(self) -> None:
-        """stdout carries the replies alone, so that a file that is stdout cannot be opened."""
+        """As stdout carries the replies alone, a file that is stdout is one that cannot be opened."""
         code, out, err = run_here(LIFE, "--export", "/dev/stdout")
 
         self.assertEqual((code, out), (2, b""))

@@ -23,7 +23,8 @@ class Fuzzed:
 
     def __init__(self, case: unittest.TestCase, max_line_bytes: int = 1 << 20) -> None:
         limits = Limits(
-            open_spans=5, ended_spans=5, attributes=BOUND, event_attributes=BOUND, link_attributes=BOUND, events=BOUND, links=BOUND
+            open_spans=5, ended_spans=5, attributes=BOUND, event_attributes=BOUND, link_attributes=BOUND,
+            events=BOUND, links=BOUND
         )  # fmt: skip
         self.case = case
         self.complaints: list[str] = []
@@ -72,7 +73,7 @@ class FuzzTests(unittest.TestCase):
     """Any input leaves the node whole."""
 
     def test_any_bytes_get_a_message_or_nothing(self):
-        """Any bytes: at most one reply a line, each strict JSON of a known type, never an exception, spans stay sound."""
+        """Any bytes: at most one reply a line, strict JSON of a known type, never an exception; spans stay sound."""
         random = Random(1)
         fuzzed = Fuzzed(self)
         for _ in range(200):
@@ -117,11 +118,16 @@ class FaultTests(unittest.TestCase):
     def test_fault_of_a_wrong_line_is_told(self):
         """What no node may write is called a fault, and a good reply is not."""
         wrong = {
-            "not JSON": "{", "NaN": '{"type": "echo_ok", "echo": NaN}', "twice": '{"type": "init_ok", "type": "init_ok"}',
-            "tight": '{"type":"init_ok"}', "not ASCII": '{"type": "echo_ok", "echo": "\u00e9"}', "unknown": '{"type": "x"}',
-            "crash": '{"type": "error", "code": 13, "text": "x"}', "no text": '{"type": "error", "code": 12, "text": ""}',
-            "key": '{"src": "a", "dest": "b", "id": 1, "body": {"type": "init_ok"}}',
-        }  # fmt: skip
+            "not JSON": "{",
+            "NaN": '{"type": "echo_ok", "echo": NaN}',
+            "a key twice": '{"type": "init_ok", "type": "init_ok"}',
+            "no space": '{"type":"init_ok"}',
+            "not ASCII": '{"type": "echo_ok", "echo": "\u00e9"}',
+            "unknown": '{"type": "x"}',
+            "a bug": '{"type": "error", "code": 13, "text": "x"}',
+            "no text": '{"type": "error", "code": 12, "text": ""}',
+            "a key too many": '{"src": "a", "dest": "b", "id": 1, "body": {"type": "init_ok"}}',
+        }
         for name, line in wrong.items():
             with self.subTest(name):
                 self.assertIsNotNone(fault_of(line))

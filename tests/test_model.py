@@ -90,7 +90,6 @@ class SessionsTests(unittest.TestCase):
 
     def test_same_seed_gives_the_same_session(self):
         """A session depends on its seed alone."""
-
         self.assertEqual(random_session(7), random_session(7))
         self.assertNotEqual(random_session(7), random_session(8))
 

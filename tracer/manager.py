@@ -63,7 +63,6 @@ class SpanManager:
         self.clock = RealClock() if clock is None else clock
         self._ids = RandomIds() if ids is None else ids
         self._on_end = on_end
-        self._max_open = self.limits.open_spans
         self._max_ended = self.limits.ended_spans
         self._event_names: dict[str, str] = {}
         self._spans: dict[str, Span] = {}
@@ -83,37 +82,23 @@ class SpanManager:
         Raises:
             SpanExistsError: its `span_id` is a known span's.  TooManyOpenSpansError: see `Limits`.
         """
-        name: Any = body.get("name")
-        if type(name) is not str or not name:
-            text(body, "name")
-        kind = maybe_choice(body, "kind", KINDS) if "kind" in body else None
-        spans = self._spans
-        options = parent = None
-        if not CREATE_OPTIONS.isdisjoint(body):
-            options = CreateOptions(body)
-            parent, linked = self._relations(options)
-        if len(spans) - len(self._ended) >= self._max_open:
-            raise TooManyOpenSpansError(self._max_open)
+        name = text(body, "name")
+        kind = maybe_choice(body, "kind", KINDS)
+        if CREATE_OPTIONS.isdisjoint(body):
+            self._check_room()
+            return self._open(name, kind)
+        options = CreateOptions(body)
+        parent, linked = self._relations(options)
+        self._check_room()
 
-        self._number = number = self._number + 1
-        span_id = f"{self._stem}{number}"
-        while span_id in spans:
-            self._number = number = number + 1
-            span_id = f"{self._stem}{number}"
-        if parent is None:
-            trace_id, own_id = self._ids.root(number)
-            span = Span(span_id, name, kind or "INTERNAL", self.clock.now_us, trace_id, own_id, SAMPLED)
-        else:
-            own_id, flags = self._ids.child(number), parent.flags & INHERITED_FLAGS
-            span = Span(span_id, name, kind or "INTERNAL", self.clock.now_us, parent.trace_id, own_id, flags)
-            span.parent = parent
-        if options is not None:
-            span_id = self._furnish(span, options, linked)
-        spans[span_id] = span
-        if self._may_claim and kind is None and (options is None or options.span_id is None):
-            if self._newest_unclaimed is not None:
-                self._unclaimed[self._newest_unclaimed.span_id] = self._newest_unclaimed
-            self._newest_unclaimed = span
+        start_us = None if options.timestamp_us is None else self._take_time(options.timestamp_us)
+        span = self._open(name, kind, options.span_id, parent, start_us)
+        if options.attributes is not None:
+            span.set_attributes(options.attributes, self.limits)
+        for request, context in zip(options.links or (), linked):
+            self._add_link(span, request, context)
+        if options.parent_span_id is not None:
+            self._heard(self._spans[options.parent_span_id], options.parent_span_id)
         return span
 
     def span_event(self, body: Body) -> Span:
@@ -122,23 +107,13 @@ class SpanManager:
         Raises:
             SpanEndedError: the span has ended.
         """
-        event: Any = body.get("event")
-        if type(event) is not str or not event:
-            text(body, "event")
-        attributes = maybe_attributes(body, "attributes") if "attributes" in body else None
-        timestamp_us = maybe_timestamp(body, "timestamp_us") if "timestamp_us" in body else None
-        try:
-            # A known id needs no check; only open spans go this way.
-            span = self._spans[body["span_id"]]
-            if span.ending is not None:
-                raise KeyError
-        except (KeyError, TypeError):
-            span = self._find(body, "change")
+        event = text(body, "event")
+        attributes = maybe_attributes(body, "attributes")
+        timestamp_us = maybe_timestamp(body, "timestamp_us")
+        span = self._find(body, "change")
 
-        if span is self._newest_unclaimed or self._unclaimed:
-            self._heard(span, body["span_id"])
-        at_us = self.clock.now_us if timestamp_us is None else self._take_time(timestamp_us)
-        span.add_event(self._event_names.get(event) or self._one_copy(event), at_us, attributes, self.limits)
+        self._heard(span, body["span_id"])
+        self._record(span, event, self._take_time(timestamp_us), attributes)
         return span
 
     def span_link(self, body: Body) -> Span:
@@ -182,28 +157,14 @@ class SpanManager:
         Raises:
             SpanEndedError: it has ended.  TimeOrderError: it would end before it started.
         """
-        status = body.get("status")
-        if status not in STATUSES:
-            status = maybe_choice(body, "status", STATUSES) or "OK"
-        error = maybe_text(body, "error") if "error" in body else None
+        status = maybe_choice(body, "status", STATUSES) or "OK"
+        error = maybe_text(body, "error")
         if error is not None and status != "ERROR":
             raise MalformedRequestError(f'"error" goes with the status "ERROR" only, not with "{status}"')
-        timestamp_us = maybe_timestamp(body, "timestamp_us") if "timestamp_us" in body else None
-        try:
-            # As in span_event.
-            span = self._spans[body["span_id"]]
-            if span.ending is not None:
-                raise KeyError
-        except (KeyError, TypeError):
-            span = self._find(body, "end")
-        end_us = self.clock.now_us if timestamp_us is None else timestamp_us
-        if end_us < span.start_us:
-            raise TimeOrderError(body["span_id"], span.start_us, end_us)
+        span, end_us = self._find_to_end(body)
 
-        if span is self._newest_unclaimed or self._unclaimed:
-            self._heard(span, body["span_id"])
-        if timestamp_us is not None:
-            self.clock.advance(timestamp_us)
+        self._heard(span, body["span_id"])
+        self.clock.advance(end_us)
         self._end(span, end_us, status, error)
         return span
 
@@ -216,16 +177,11 @@ class SpanManager:
         """
         error = text(body, "error")
         attributes = {"exception.message": error, **(maybe_attributes(body, "attributes") or {})}
-        timestamp_us = maybe_timestamp(body, "timestamp_us")
-        span = self._find(body, "end")
-        end_us = self.clock.now_us if timestamp_us is None else timestamp_us
-        if end_us < span.start_us:
-            raise TimeOrderError(body["span_id"], span.start_us, end_us)
+        span, end_us = self._find_to_end(body)
 
         self._heard(span, body["span_id"])
-        if timestamp_us is not None:
-            self.clock.advance(timestamp_us)
-        span.add_event("exception", end_us, attributes, self.limits)
+        self.clock.advance(end_us)
+        self._record(span, "exception", end_us, attributes)
         self._end(span, end_us, "ERROR", error)
         return span
 
@@ -238,12 +194,58 @@ class SpanManager:
         self._heard(span, span_id)
         return span
 
+    # -- the same, for the most common messages; None, and nothing done, for any other --
+
+    def create_plain_span(self, name: str, origin: Origin) -> Span | None:
+        """Open a span for a body of exactly a type, a name and a msg_id."""
+        spans = self._spans
+        self._number = number = self._number + 1
+        span_id = f"{self._stem}{number}"
+        if span_id in spans or len(spans) - len(self._ended) >= self.limits.open_spans:
+            self._number = number - 1
+            return None
+        trace_id, own_id = self._ids.root(number)
+        span = spans[span_id] = Span(span_id, name, "INTERNAL", self.clock.now_us, trace_id, own_id, SAMPLED)
+        span.origin = origin
+        if self._newest_unclaimed is not None:
+            self._unclaimed[self._newest_unclaimed.span_id] = self._newest_unclaimed
+        self._newest_unclaimed = span
+        return span
+
+    def plain_span_event(self, body: Body) -> Span | None:
+        """Record an event for a body of exactly a type, an open span's own id, and the event."""
+        try:
+            span, event = self._spans[body["span_id"]], body["event"]
+        except (KeyError, TypeError):
+            return None
+        if span.ending is not None or type(event) is not str or not event:
+            return None
+        if span is self._newest_unclaimed:
+            self._newest_unclaimed = None
+        elif self._unclaimed:
+            self._heard(span, span.span_id)
+        span.add_event(self._event_names.get(event) or self._one_copy(event), self.clock.now_us, None, self.limits)
+        return span
+
+    def plain_span_end(self, body: Body) -> Span | None:
+        """End a span for a body of exactly a type, an open span's own id, and a status."""
+        try:
+            span, status = self._spans[body["span_id"]], body["status"]
+        except (KeyError, TypeError):
+            return None
+        end_us = self.clock.now_us
+        if span.ending is not None or status not in STATUSES or end_us < span.start_us:
+            return None
+        if span is self._newest_unclaimed or self._unclaimed:
+            self._heard(span, span.span_id)
+        self._end(span, end_us, status, None)
+        return span
+
     # -- what the node needs besides --
 
     def generate(self) -> str:
         """Use up the next span id."""
-        self._number = self._next_number()
-        return f"{self._stem}{self._number}"
+        return self._take_id()
 
     def use_name(self, node_id: str) -> None:
         """Put the node's name before the ids of new spans; from now on everybody is told them, so nothing is claimed."""
@@ -332,12 +334,18 @@ class SpanManager:
             raise SpanNotFoundError(span_id, field)
         return span
 
-    def _next_number(self) -> int:
-        """Find the next number whose name no known span has."""
-        number = self._number + 1
-        while f"{self._stem}{number}" in self._spans:
-            number += 1
-        return number
+    def _find_to_end(self, body: Body) -> tuple[Span, int]:
+        """Find the open span that a message ends, and when it does."""
+        timestamp_us = maybe_timestamp(body, "timestamp_us")
+        span = self._find(body, "end")
+        end_us = self.clock.now_us if timestamp_us is None else timestamp_us
+        if end_us < span.start_us:
+            raise TimeOrderError(body["span_id"], span.start_us, end_us)
+        return span, end_us
+
+    def _check_room(self) -> None:
+        if len(self._spans) - len(self._ended) >= self.limits.open_spans:
+            raise TooManyOpenSpansError(self.limits.open_spans)
 
     # -- changes; their message has been accepted --
 
@@ -347,17 +355,39 @@ class SpanManager:
         self.clock.advance(timestamp_us)
         return timestamp_us
 
-    def _furnish(self, span: Span, options: CreateOptions, linked: list[SpanContext]) -> str:
-        span.span_id = options.span_id or span.span_id
-        if options.timestamp_us is not None:
-            span.start_us = self._take_time(options.timestamp_us)
-        if options.attributes is not None:
-            span.set_attributes(options.attributes, self.limits)
-        for request, context in zip(options.links or (), linked):
-            self._add_link(span, request, context)
-        if options.parent_span_id is not None:
-            self._heard(self._spans[options.parent_span_id], options.parent_span_id)
-        return span.span_id
+    def _take_id(self) -> str:
+        """Use up the next number whose name no known span has."""
+        self._number += 1
+        while (span_id := f"{self._stem}{self._number}") in self._spans:
+            self._number += 1
+        return span_id
+
+    def _open(
+        self,
+        name: str,
+        kind: str | None,
+        chosen_id: str | None = None,
+        parent: SpanContext | None = None,
+        start_us: int | None = None,
+    ) -> Span:
+        span_id = self._take_id()
+        if parent is None:
+            (trace_id, own_id), flags = self._ids.root(self._number), SAMPLED
+        else:
+            trace_id, own_id, flags = parent.trace_id, self._ids.child(self._number), parent.flags & INHERITED_FLAGS
+        if start_us is None:
+            start_us = self.clock.now_us
+        span = Span(chosen_id or span_id, name, kind or "INTERNAL", start_us, trace_id, own_id, flags)
+        span.parent = parent
+        self._spans[span.span_id] = span
+        if self._may_claim and kind is None and chosen_id is None:
+            if self._newest_unclaimed is not None:
+                self._unclaimed[self._newest_unclaimed.span_id] = self._newest_unclaimed
+            self._newest_unclaimed = span
+        return span
+
+    def _record(self, span: Span, event: str, at_us: int, attributes: dict[str, Any] | None) -> None:
+        span.add_event(self._event_names.get(event) or self._one_copy(event), at_us, attributes, self.limits)
 
     def _add_link(self, span: Span, request: LinkRequest, linked: SpanContext) -> None:
         span.add_link(linked, request.attributes, self.limits)

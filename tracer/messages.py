@@ -105,7 +105,7 @@ def _nests_too_deep(text: str) -> bool:
     if text.count("{") + text.count("[") <= MAX_DEPTH:
         return False
     outside = "".join(text.replace("\\\\", "").replace('\\"', "").split('"')[::2])
-    return max(accumulate((char in "[{") - (char in "]}") for char in outside)) > MAX_DEPTH
+    return max(accumulate((char in "[{") - (char in "]}") for char in outside), default=0) > MAX_DEPTH
 
 
 def _finite(literal: str) -> float:

@@ -87,8 +87,8 @@ def _whole(least: int, most: int = sys.maxsize) -> Callable[[str], int]:
     """Make the reader of an option that is a whole number."""
 
     def read(text: str) -> int:
-        if text.isascii() and text.isdigit() and least <= int(text[:20]) <= most:
-            return int(text[:20])
+        if text.isascii() and text.isdigit() and least <= int(text) <= most:
+            return int(text)
         raise ValueError(text)
 
     read.__name__ = f"whole number from {least} to {most}"

@@ -1,7 +1,7 @@
 """The outer ring of tests: what takes minutes, and other people's implementations as judges.
 
-`TRACER_OUTER=1 python -m unittest discover -s tests/oracles -t .`, with the dev group of `pyproject.toml` installed, runs
-all of it.  Without the variable the long runs are skipped, without a package those that need it.
+`TRACER_OUTER=1 python -m unittest discover -s tests/oracles -t .`, with the dev group of `pyproject.toml` installed,
+runs all of it.  Without the variable the long runs are skipped, without a package those that need it.
 """
 
 from __future__ import annotations

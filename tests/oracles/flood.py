@@ -22,7 +22,7 @@ class Flood:
 
     def __init__(self, judge: Callable[[bytes], None], *arguments: str) -> None:
         self._judge = judge
-        self._stderr = tempfile.TemporaryFile()
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
         self._process = start(*arguments, stderr=self._stderr)
         self._seen: queue.Queue[object] = queue.Queue()
         self._probes = 0
@@ -91,7 +91,7 @@ class Flood:
                     expected += 1
                 else:
                     self._judge(line[:-1] if line.endswith(b"\n") else line + b" (with no end)")
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever the judge raises is for the other thread
             self._seen.put(error)
             # Whoever feeds the node must not be left waiting for a full pipe.
             self._process.kill()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import unittest
 
 from tests.helpers import child_environment, run
+from tests.model import Settings
 from tests.oracles import skip_unless_outer
-from tests.sessions import random_session
+from tests.sessions import Session, random_session
 from tests.test_model import PIECES, SESSIONS, disagreement, served
 
 skip_unless_outer()
@@ -37,3 +39,24 @@ class LongAgreementTests(unittest.TestCase):
             self.assertIsNone(disagreement(session, done.stdout.decode("ascii").splitlines()), f"seed {seed}")
             self.assertEqual((done.returncode, done.stdout[-1:]), (0, b"\n" if done.stdout else b""), f"seed {seed}")
             self.assertNotIn(b"Traceback", done.stderr, f"seed {seed}")
+
+    def test_default_bounds_are_those_of_the_model(self):
+        """One part or ended span too many, the longest line and one byte more come out as the model says."""
+        attributes = {f"k{number}": number for number in range(129)}
+        links = [{"traceparent": f"00-{'1' * 32}-{'2' * 16}-01", "attributes": attributes} for _ in range(129)]
+        messages = [{"type": "create_span", "name": "x", "span_id": "s", "attributes": attributes, "links": links}]
+        messages += [{"type": "span_event", "span_id": "s", "event": "e", "attributes": attributes} for _ in range(129)]
+        messages += [{"type": "get_span", "span_id": "s"}, {"type": "span_end", "span_id": "s"}]
+        messages += [
+            {"type": kind, "name": "x", "span_id": f"s{number}"}
+            for number in range(1000)
+            for kind in ("create_span", "span_end")
+        ]
+        messages += [{"type": "get_span", "span_id": span_id, "msg_id": 1} for span_id in ("s", "s0", "s999")]
+        lines = [json.dumps(message).encode() for message in messages]
+        lines += [b'{"type": "generate"}'.ljust((1 << 20) + more) for more in (-1, 0, 1)]
+        session = Session(Settings(), b"\n".join(lines))
+        done = run(session.data)
+
+        self.assertIsNone(disagreement(session, done.stdout.decode("ascii").splitlines()))
+        self.assertEqual(done.returncode, 0)

@@ -4,8 +4,8 @@ Differences on purpose, each with its reason; everything else must be read alike
 
 - space around: an HTTP header may have it, and the propagator takes it off.  In JSON nothing puts it there by chance.
 - an end of line after the last part of version 00: the propagator's `$` lets one pass.  W3C has exactly four parts.
-- an end of line within what follows a higher version: the propagator's `.` stops there.  W3C says to read no further than
-  the flags.
+- an end of line within what follows a higher version: the propagator's `.` stops there.  W3C says to read no further
+  than the flags.
 - more than 512 characters: the propagator gives up.  The node bounds whole lines instead.
 """
 
@@ -50,7 +50,8 @@ def is_different_on_purpose(text: str) -> bool:
 def random_traceparent(random: Random) -> str:
     """Make a traceparent that is good, or spoilt in up to two places."""
     version = random.choice(("00", "00", "01", "7f", "fe", "ff", f"{random.randrange(256):02x}"))
-    identity = f"{random.getrandbits(random.choice((0, 1, *[128] * 8))):032x}-{random.getrandbits(random.choice((0, *[64] * 9))):016x}"
+    trace_bits, own_bits = random.choice((0, 1, *[128] * 8)), random.choice((0, *[64] * 9))
+    identity = f"{random.getrandbits(trace_bits):032x}-{random.getrandbits(own_bits):016x}"
     rest = random.choice(("", "", "", "", "", "-", "-x", "-00-\u00e9", "x", "0"))
     letters = list(f"{version}-{identity}-{random.randrange(256):02x}{rest}")
     for _ in range(random.choice((0, 0, 0, 1, 2))):
@@ -84,7 +85,8 @@ class PropagatorTests(unittest.TestCase):
         good = TRACEPARENTS[0]
         higher = "01" + good[2:]
         differences = {
-            "space": (f" {good}\t", False), "last end of line": (f"{good}\n", False), "end of line within": (f"{higher}-a\nb", True),
+            "space": (f" {good}\t", False), "last end of line": (f"{good}\n", False),
+            "end of line within": (f"{higher}-a\nb", True),
             "long": (higher + "-" + "x" * 600, True),
         }  # fmt: skip
         for name, (text, is_good) in differences.items():

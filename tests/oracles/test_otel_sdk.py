@@ -2,10 +2,10 @@
 
 Differences on purpose, each with its reason and a test of its own below:
 
-- A bound that is met: the node keeps what came first and drops the newcomer, as OpenTelemetry's specification of attribute
-  limits says; the SDK drops the oldest.  How many are dropped is the same.
-- An attribute that is set again: the node overwrites it in its place, the SDK moves it to the end.  Attributes have no order
-  in OpenTelemetry; the node has one so that its output is the same to the byte.
+- A bound that is met: the node keeps what came first and drops the newcomer, as OpenTelemetry's specification of
+  attribute limits says; the SDK drops the oldest.  How many are dropped is the same.
+- An attribute that is set again: the node overwrites it in its place, the SDK moves it to the end.  Attributes have no
+  order in OpenTelemetry; the node has one so that its output is the same to the byte.
 - An empty key inside a value: the node keeps any JSON value whole, the SDK drops that key.
 - The status at the end: `OK` unless the message says otherwise, where the SDK leaves `UNSET`; the task wants it so.
 - A late call: the node refuses it with an error, the SDK logs a warning.  Neither changes the span.
@@ -31,7 +31,20 @@ from tracer import CountedIds, Limits, Node, SimulatedClock, SpanManager
 LIVES = 400
 KINDS = [kind.name for kind in SpanKind]
 STATUSES = [status.name for status in StatusCode]
-VALUES = (None, True, 0, -5, 2**63, 1.5, "", "a long value", "\U0001f600" * 9, [], [1, "a long value", [None]], {"k": ["a long value"]})
+VALUES = (
+    None,
+    True,
+    0,
+    -5,
+    2**63,
+    1.5,
+    "",
+    "a long value",
+    "\U0001f600" * 9,
+    [],
+    [1, "a long value", [None]],
+    {"k": ["a long value"]},
+)
 UNBOUNDED = 128
 CHANGES = ("span_event", "span_link", "span_update")
 
@@ -44,7 +57,7 @@ class Pair:
             attributes=bound, event_attributes=bound, link_attributes=bound, events=bound, links=bound,
             value_characters=value_characters,
         )  # fmt: skip
-        self.node = Node(SpanManager(limits, SimulatedClock(), CountedIds()), lambda sentence: None)
+        self.node = Node(SpanManager(limits, SimulatedClock(), CountedIds()), lambda _: None)
         fields = {"name": "name", "kind": "INTERNAL", "timestamp_us": 0, "attributes": {}, "links": [], **fields}
         self.tell("create_span", span_id="s", **fields)
         provider = TracerProvider(
@@ -100,7 +113,8 @@ class Pair:
                 for event in span.events
             ],
             "links": [
-                {"traceparent": traceparent_of(link.context), "attributes": dict(link.attributes)} for link in span.links
+                {"traceparent": traceparent_of(link.context),
+                "attributes": dict(link.attributes)} for link in span.links
             ],
             "dropped_attributes": span.dropped_attributes, "dropped_events": span.dropped_events,
             "dropped_links": span.dropped_links,
@@ -121,10 +135,12 @@ def traceparent_of(context: SpanContext) -> str:
 
 
 def random_attributes(random: Random) -> dict[str, Any]:
+    """Make up to three attributes."""
     return {key: random.choice(VALUES) for key in random.sample("abcdefgh", random.randrange(4))}
 
 
 def random_link(random: Random) -> dict[str, Any]:
+    """Make a link to a span elsewhere."""
     traceparent = f"00-{random.getrandbits(128) | 1:032x}-{random.getrandbits(64) | 1:016x}-{random.randrange(4):02x}"
     return {"traceparent": traceparent, "attributes": random_attributes(random)}
 
@@ -132,7 +148,11 @@ def random_link(random: Random) -> dict[str, Any]:
 def random_change(random: Random) -> tuple[str, dict[str, Any]]:
     """Make a change of an open span."""
     if random.random() < 0.4:
-        fields = {"event": random.choice("xyz"), "attributes": random_attributes(random), "timestamp_us": random.randrange(99)}
+        fields = {
+            "event": random.choice("xyz"),
+            "attributes": random_attributes(random),
+            "timestamp_us": random.randrange(99),
+        }
         return "span_event", fields
     if random.random() < 0.5:
         return "span_link", {"link": random_link(random)}
@@ -154,7 +174,7 @@ class SdkTests(unittest.TestCase):
         self.addCleanup(logging.disable, logging.NOTSET)
 
     def test_lives_are_kept_as_the_sdk_keeps_them(self):
-        """Names, kinds, status, events in order, links, attributes set again and cut: equal at each step of random lives."""
+        """Names, kinds, status, events in order, links, attributes set again and cut are equal at each step."""
         for seed in range(LIVES):
             random = Random(seed)
             pair = Pair(
@@ -174,7 +194,7 @@ class SdkTests(unittest.TestCase):
             self.assertIsNotNone(pair.ours()["end_us"])
 
     def test_bounds_drop_as_many_as_the_sdk_drops(self):
-        """Of attributes, events and links past a bound the same number is kept and dropped; the node keeps the first."""
+        """Past a bound as many parts are kept and dropped as in the SDK, of which the node keeps the first."""
         keys = "abcdef"
         attributes = {key: number for number, key in enumerate(keys)}
         links = [random_link(Random(number)) | {"attributes": attributes} for number in range(len(keys))]
@@ -204,10 +224,13 @@ class SdkTests(unittest.TestCase):
             pair = Pair(attributes={"a": 1})
             pair.change("span_end", random_end(random))
             before = pair.ours()
-            for message_type, fields in [random_change(random), random_change(random), ("span_end", random_end(random))]:
+            for message_type, fields in [
+                random_change(random),
+                random_change(random),
+                ("span_end", random_end(random)),
+            ]:
                 self.assertEqual(pair.change(message_type, fields)["code"], 22)
                 self.assertEqual((pair.ours(), pair.theirs()), (before, before))
-
 
     def test_error_is_recorded_under_the_names_of_the_sdk(self):
         """A `span_error` leaves the event, the message and the status that a recorded exception leaves in the SDK."""

@@ -16,7 +16,7 @@ FEW, MANY = 50_000, 400_000
 #: What memory may grow by where it is flat; allocators are never quite still.
 SLACK_BYTES = 2 << 20
 
-#: The messages of one span's life, and some that fail or have nothing to do with it; `%(n)d` makes each unlike any other.
+#: The lives of three spans, and messages that fail or are about no span; `%(n)d` makes each unlike any other.
 ROUND = """\
 {"src": "c%(n)d", "dest": "t", "body": {"type": "create_span", "msg_id": %(n)d, "name": "name %(n)d", "kind": "SERVER", "span_id": "a%(n)d", "attributes": {"k%(n)d": "v%(n)d"}}}
 {"type": "create_span", "name": "child %(n)d", "span_id": "b%(n)d", "parent_span_id": "a%(n)d", "links": [{"span_id": "a%(n)d"}]}
@@ -38,7 +38,7 @@ malformed %(n)d
 {"type": "create_span", "name": "open for long %(n)d", "span_id": "c%(n)d"}
 {"type": "span_end", "span_id": "c%(long_ago)d"}
 {"type": "get_span", "span_id": "b%(n)d", "msg_id": %(n)d}
-"""
+"""  # noqa: E501 - a message is one line
 PER_ROUND = ROUND.count("\n")
 ROUNDS_AT_ONCE = 1000
 #: For how many rounds the third span of a round stays open.

@@ -1,0 +1,220 @@
+"""The command as a process: replies before waiting, pieces of any size, hostile input, and its exit."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import select
+import unittest
+
+from tests.helpers import PATIENCE_SECONDS, TOP, child_environment, feed, run, run_here, running
+from tests.test_messages import SESSION, cut_at_random
+
+ALIVE = b'{"type":"echo","echo":"alive"}\n'
+ALIVE_OK = b'{"type": "echo_ok", "echo": "alive"}\n'
+#: Any bytes at all, as a line each; none of them is a message that is answered.
+HOSTILE = {
+    "invalid UTF-8": b'{"type":"echo","echo":"\xff\xfe"}',
+    "overlong UTF-8": b'{"type":"echo","echo":"\xc0\xaf"}',
+    "surrogates in UTF-8": b'{"type":"echo","echo":"\xed\xa0\x80"}',
+    "UTF-16": '{"type":"echo","echo":1}'.encode("utf-16").replace(b"\n", b""),
+    "UTF-16 without mark": '{"type":"echo","echo":1}'.encode("utf-16-le"),
+    "UTF-32": '{"type":"echo","echo":1}'.encode("utf-32"),
+    "NUL": b"\x00" * 1000,
+    "NUL after a message": b'{"type":"echo","echo":1}\x00',
+    "integer of 5,000 digits": b'{"type":"echo","echo":' + b"7" * 5000 + b"}",
+    "integer of 900,000 digits": b'{"type":"echo","echo":' + b"7" * 900_000 + b"}",
+    "1e999": b'{"type":"echo","echo":1e999}',
+    "NaN": b'{"type":"echo","echo":NaN}',
+    "nesting of 201": b'{"type":"echo","echo":' + b"[" * 200 + b"]" * 200 + b"}",
+    "nesting of 100,000": b"[" * 100_000 + b"]" * 100_000,
+    "nesting of 300,000 never closed": b"[" * 300_000,
+    "nesting of 300,000 objects": b'{"a":' * 200_000 + b"1" + b"}" * 200_000,
+    "brackets in a string never closed": b'"' + b"[" * 500,
+    "closing brackets": b"]" * 10_000,
+    "two messages": b'{"type":"echo","echo":1}{"type":"echo","echo":2}',
+    "CR alone between messages": b'{"type":"echo","echo":1}\r{"type":"echo","echo":2}',
+    "BOM elsewhere": b'\xef\xbb\xbf{"type":"echo","echo":1}',
+    "end in the middle of a character": b'{"type":"echo","echo":"\xf0\x9f\x98',
+    "too long": b'{"type":"echo","echo":"' + b"x" * (1 << 20) + b'"}',
+    "no object": b'["echo"]',
+    "no type": b"{}",
+    "lone surrogates": b'{"type":"\\ud800","name":"\\udfff"}',
+    "surrogates as an id": b'{"type":"span_end","span_id":"\\udc80\\ud800"}',
+    "id of a megabyte": b'{"type":"get_span","span_id":"' + b"i" * 1_000_000 + b'"}',
+    "type of a megabyte": b'{"type":"' + b"t" * 1_000_000 + b'"}',
+    "type with escapes": b'{"type":"\\u001b[31m\\u0000\\n\\u202e"}',
+    "msg_id that is none": b'{"type":"echo","echo":1,"msg_id":1e3}',
+}
+
+
+class HostileInputTests(unittest.TestCase):
+    """Whatever comes, the next good line is answered as if nothing had been."""
+
+    def test_each_line_is_refused_in_one_sentence(self) -> None:
+        """Each hostile line costs one short sentence of printable ASCII with its number, and nothing on stdout."""
+        for name, line in HOSTILE.items():
+            with self.subTest(name):
+                code, out, err = run_here(b"\n" + line + b"\n" + ALIVE)
+
+                self.assertEqual((code, out), (0, ALIVE_OK))
+                self.assertTrue(err.startswith(b"tracer: line 2: ") and err.endswith(b"\n"), err[:200])
+                self.assertTrue(err[:-1].isascii() and err[:-1].decode().isprintable())
+                self.assertLess(len(err), 500)
+
+    def test_all_of_them_in_one_session(self) -> None:
+        """A process that gets all of it serves on, and exits 0 without a traceback."""
+        process = run(b"".join(line + b"\n" + ALIVE for line in HOSTILE.values()))
+
+        self.assertEqual(process.stdout, ALIVE_OK * len(HOSTILE))
+        self.assertEqual(process.returncode, 0)
+        self.assertNotIn(b"Traceback", process.stderr)
+
+    def test_input_that_ends_in_a_character(self) -> None:
+        """A last line that ends in the middle of a character, or of a message, is refused."""
+        for rest in (b'{"type":"echo","echo":"\xf0\x9f', b'{"type":"echo","ec', b"\xef\xbb"):
+            code, out, err = run_here(ALIVE + rest)
+
+            self.assertEqual((code, out, err[:16]), (0, ALIVE_OK, b"tracer: line 2: "))
+
+    def test_key_given_twice_counts_last(self) -> None:
+        """Of a key given twice the last one counts, in the envelope as in the body."""
+        code, out, _ = run_here(b'{"src":"a","src":"b","dest":"n","body":1,"body":{"type":"x","type":"echo","echo":1,"echo":2}}\n')
+
+        self.assertEqual((code, out), (0, b'{"src": "n", "dest": "b", "body": {"type": "echo_ok", "echo": 2}}\n'))
+
+    def test_deepest_nesting_comes_back(self) -> None:
+        """200 levels are served: the echo comes back whole."""
+        value = b"[" * 199 + b"]" * 199
+        _, out, err = run_here(b'{"type":"echo","echo":' + value + b"}\n")
+
+        self.assertEqual((out, err), (b'{"type": "echo_ok", "echo": ' + value + b"}\n", b""))
+
+    def test_longest_integer_comes_back(self) -> None:
+        """An integer of 4,300 digits is kept exactly, as a value and as a `msg_id`."""
+        digits = b"9" * 4300
+        _, out, err = run_here(b'{"type":"echo","echo":-%s,"msg_id":%s}\n' % (digits, digits))
+
+        self.assertEqual(out, b'{"type": "echo_ok", "echo": -%s, "in_reply_to": %s}\n' % (digits, digits))
+        self.assertEqual(err, b"")
+
+    def test_attributes_of_many_keys_are_dropped(self) -> None:
+        """A span with 60,000 attributes keeps 128 and counts the rest."""
+        attributes = json.dumps({f"k{number}": 0 for number in range(60_000)}).encode()
+        create = b'{"type":"create_span","name":"n","span_id":"s","attributes":%s}\n' % attributes
+        _, out, _ = run_here(create + b'{"type":"get_span","span_id":"s"}\n')
+        span = json.loads(out)["span"]
+
+        self.assertEqual((len(span["attributes"]), span["dropped_attributes"]), (128, 59_872))
+
+    def test_links_to_many_spans_are_dropped(self) -> None:
+        """A span with links to 10,000 spans keeps 128 and counts the rest."""
+        creates = b"".join(b'{"type":"create_span","name":"n","span_id":"%d"}\n' % number for number in range(10_000))
+        links = json.dumps([{"span_id": str(number)} for number in range(10_000)]).encode()
+        linked = b'{"type":"create_span","name":"n","span_id":"s","links":%s}\n{"type":"get_span","span_id":"s"}\n' % links
+        _, out, _ = run_here(creates + linked)
+        span = json.loads(out)["span"]
+
+        self.assertEqual((len(span["links"]), span["dropped_links"]), (128, 9_872))
+
+    def test_span_beyond_the_default_bound_is_refused(self) -> None:
+        """The 100,001st open span gets error 11."""
+        creates = b'{"type":"create_span","name":"n"}\n' * 100_000
+        _, out, err = run_here(creates + b'{"type":"create_span","name":"n","msg_id":1}\n')
+
+        self.assertEqual(json.loads(out)["code"], 11)
+        self.assertIn(b"100000 spans are still open", err)
+
+    def test_line_without_end_takes_constant_memory(self) -> None:
+        """A line of 300 MB is skipped under a memory limit of 400 MB; 48 MB of it under 100 MB show the same, sooner."""
+        piece, pieces, limit = b"x" * (1 << 20), 48, 100 << 20
+
+        def bounded() -> None:
+            resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+        with running(preexec_fn=bounded) as process:
+            for _ in range(pieces):
+                process.stdin.write(piece)
+            out, err = process.communicate(b"\n" + ALIVE, timeout=PATIENCE_SECONDS)
+
+        self.assertEqual((out, process.returncode), (ALIVE_OK, 0))
+        self.assertEqual(err, b"tracer: line 1: the line is longer than 1048576 bytes and was skipped\n")
+
+
+class FlushTests(unittest.TestCase):
+    """A reply is there before the node waits for more."""
+
+    def test_reply_comes_while_the_input_is_open(self) -> None:
+        """Each request is answered before the next is sent, and while half of the next one is there."""
+        self.assertNotIn("PYTHONUNBUFFERED", child_environment())
+        with running() as process:
+            for number in range(5):
+                process.stdin.write(b'{"type":"echo","echo":%d}\n{"type":"ech' % number)
+                process.stdin.flush()
+                ready, _, _ = select.select([process.stdout], [], [], PATIENCE_SECONDS)
+                self.assertTrue(ready)
+                self.assertEqual(os.read(process.stdout.fileno(), 1000), b'{"type": "echo_ok", "echo": %d}\n' % number)
+                process.stdin.write(b'o"}\n')
+
+    def test_sentence_comes_while_the_input_is_open(self) -> None:
+        """What is wrong with a line is said at once."""
+        with running() as process:
+            process.stdin.write(b"nonsense\n")
+            process.stdin.flush()
+
+            self.assertEqual(process.stderr.readline()[:15], b"tracer: line 1:")
+
+
+class PiecesTests(unittest.TestCase):
+    """Input in pieces of any size, through a pipe."""
+
+    def test_pieces_through_a_pipe_give_the_same_bytes(self) -> None:
+        """Fed whole, in single bytes and in random pieces, a session gives the same stdout and the same stderr."""
+        whole = run(SESSION)
+        replies, complaints = feed([SESSION])
+        self.assertEqual(whole.stdout.decode().splitlines(), [reply for reply in replies if reply is not None])
+        self.assertEqual(len(whole.stderr.splitlines()), len(complaints))
+        for pieces in ([bytes([byte]) for byte in SESSION], cut_at_random(SESSION, 1)):
+            with self.subTest(pieces=len(pieces)), running() as process:
+                for piece in pieces:
+                    os.write(process.stdin.fileno(), piece)
+                out, err = process.communicate(timeout=PATIENCE_SECONDS)
+
+                self.assertEqual((out, err, process.returncode), (whole.stdout, whole.stderr, 0))
+
+    def test_many_replies_come_out_whole(self) -> None:
+        """Short questions with long answers, more than is gathered at once, come out in order and complete."""
+        create = b'{"type":"create_span","name":"%s","span_id":"s"}\n' % (b"n" * 30_000)
+        ask = b"".join(b'{"type":"get_span","span_id":"s","msg_id":%d}\n' % number for number in range(40))
+        code, out, _ = run_here(create + ask)
+
+        self.assertEqual([json.loads(line)["in_reply_to"] for line in out.splitlines()], list(range(40)))
+        self.assertEqual(code, 0)
+
+
+class EndTests(unittest.TestCase):
+    """The end of the input."""
+
+    def test_end_names_the_open_spans(self) -> None:
+        """At the end the node exits 0 and names the spans still open on stderr."""
+        for data, said in [
+            (b"", b""),
+            (b'{"type":"create_span","name":"n"}\n', b"1 span is still open"),
+            (b'{"type":"create_span","name":"n"}\n' * 12, b"12 spans are still open"),
+        ]:
+            code, out, err = run_here(data)
+
+            self.assertEqual((code, out), (0, b""))
+            self.assertTrue(said in err if said else err == b"")
+
+    def test_node_runs_from_any_directory(self) -> None:
+        """The package is found beside `main.py`, wherever the node is started, and nothing is left there."""
+        process = run(ALIVE, cwd="/")
+
+        self.assertEqual((process.stdout, process.stderr, process.returncode), (ALIVE_OK, b"", 0))
+        self.assertTrue(os.path.isabs(TOP))
+
+    def test_process_takes_options(self) -> None:
+        """A bad option exits 2 and `--version` 0 in the real process."""
+        self.assertEqual([run(b"", "--nonsense").returncode, run(b"", "--version").returncode], [2, 0])
