@@ -142,7 +142,7 @@ def running(*arguments: str, **options: object) -> object:
 
 
 def run_here(data: bytes, *arguments: str, **variables: str) -> tuple[int, bytes, bytes]:
-    """Run `main.main` in this process over temporary files; return its exit code and what it wrote on stdout and stderr."""
+    """Run `main.main` in this process over temporary files; return its exit code, its stdout and its stderr."""
     with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
         stdin.write(data)
         stdin.seek(0)
@@ -162,7 +162,7 @@ def run_here(data: bytes, *arguments: str, **variables: str) -> tuple[int, bytes
 
 @contextmanager
 def descriptors(*replacements: int | None) -> object:
-    """Put other files on stdin, stdout and stderr (None: closed) and bring everything back, signal handlers included."""
+    """Put other files on stdin, stdout and stderr (None: closed); bring them and the signal handlers back."""
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     saved = [os.dup(descriptor) for descriptor in (0, 1, 2)]

@@ -39,11 +39,15 @@ class BashTests(unittest.TestCase):
         )
         self.assertEqual((process.stderr, process.returncode), (b"", 0))
         replies = [json.loads(line) for line in process.stdout.splitlines()]
-        self.assertEqual([reply.get("span_id") for reply in replies], ["script", "nap", "nap", "fail", "fail", "script", None])
+        self.assertEqual(
+            [reply.get("span_id") for reply in replies], ["script", "nap", "nap", "fail", "fail", "script", None]
+        )
         _, _, nap, _, fail, script, asked = replies
 
         self.assertEqual((nap["status"], nap["duration_us"] >= 100_000), ("OK", True))
         self.assertEqual((fail["status"], fail["error"]), ("ERROR", "exit code 1"))
         self.assertGreaterEqual(script["duration_us"], nap["duration_us"])
-        self.assertEqual((asked["span"]["name"], asked["span"]["parent"][:35]), ("false", asked["span"]["traceparent"][:35]))
+        self.assertEqual(
+            (asked["span"]["name"], asked["span"]["parent"][:35]), ("false", asked["span"]["traceparent"][:35])
+        )
         self.assertGreater(asked["span"]["start_us"], 10**15)

@@ -136,7 +136,7 @@ class ClaimTests(unittest.TestCase):
                 self.assertEqual(code(talk, {"type": "span_end", "span_id": span_id}), expected)
 
     def test_own_link_is_looked_up_before_the_claim(self) -> None:
-        """The span that a message's own link names is not claimed by it; that it was named counts only when accepted."""
+        """The span that a message's own link names is not claimed by it, and stays unclaimed if it is refused."""
         link = {"type": "span_link", "span_id": "mine", "link": {"span_id": "span1"}}
         talk = session({})
         self.assertEqual(code(talk, link), 20)
@@ -157,7 +157,9 @@ class ClaimTests(unittest.TestCase):
         talk = session({}, {"span_id": "other"})
         self.assertIsNone(code(talk, {"type": "span_link", "span_id": "mine", "link": {"span_id": "other"}}))
 
-        self.assertEqual(talk.span("mine")["links"], [{"traceparent": talk.span("other")["traceparent"], "attributes": {}}])
+        self.assertEqual(
+            talk.span("mine")["links"], [{"traceparent": talk.span("other")["traceparent"], "attributes": {}}]
+        )
         self.assertEqual(code(talk, {"type": "span_end", "span_id": "yours"}), 20)
 
     def test_message_that_fails_claims_nothing(self) -> None:

@@ -52,7 +52,17 @@ class SimulatedClockTests(unittest.TestCase):
             b'{"src":"a","dest":"b","body":{"in_reply_to":0}}',
             b' {"type":"generate"}',
         ]
-        others = [b"", b"  ", b"nonsense", b"[]", b"1", b"\xff", b'{"a":NaN}', b"[" * 300, b'{"a":' * 201 + b"1" + b"}" * 201]
+        others = [
+            b"",
+            b"  ",
+            b"nonsense",
+            b"[]",
+            b"1",
+            b"\xff",
+            b'{"a":NaN}',
+            b"[" * 300,
+            b'{"a":' * 201 + b"1" + b"}" * 201,
+        ]
         for line in ticks + others:
             with self.subTest(line=line):
                 talk = Session()
@@ -214,7 +224,13 @@ class AutoClockTests(unittest.TestCase):
     def test_lines_that_are_no_message_do_not_decide(self) -> None:
         """Blank and malformed lines and somebody's replies before the `init` are no first message."""
         init = b'{"type":"init","node_id":"n1"}'
-        for line in [b"", b"nonsense", b'{"body":1}', b'{"type":"echo","in_reply_to":1}', b'{"type":"init","in_reply_to":1}']:
+        for line in [
+            b"",
+            b"nonsense",
+            b'{"body":1}',
+            b'{"type":"echo","in_reply_to":1}',
+            b'{"type":"init","in_reply_to":1}',
+        ]:
             with self.subTest(line=line):
                 self.assertIs(self.clock_after(line), SimulatedClock)
                 self.assertIs(self.clock_after(line, init), RealClock)

@@ -39,7 +39,7 @@ class ComplaintsTests(unittest.TestCase):
         with Pipe() as pipe:
             complaints = Complaints(verbose, pipe.writing)
             lines = []
-            for complaints.line in range(1, count + 1):
+            for _ in complaints.follow([b"bad"] * count):
                 complaints.complain("bad")
                 lines += pipe.lines()
             complaints.summarize([])

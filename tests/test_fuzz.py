@@ -1,6 +1,6 @@
 """Fuzzing in process, seeded and bounded: whatever comes in, the node lives on and what it keeps stays sound.
 
-Owns the short runs; a million lines through the real process, and Hypothesis, are in `tests/oracles/`.
+Owns the short runs; millions of lines through the real process, and Hypothesis, are in `tests/oracles/`.
 """
 
 from __future__ import annotations

@@ -12,14 +12,39 @@ import unittest
 from tests.helpers import TOP, child_environment
 
 #: The modules of the standard library that reach the machine, and the only files that may import them.
-MACHINE = {"os", "sys", "time", "select", "signal", "socket", "random", "secrets", "uuid", "io", "pathlib", "shutil", "tempfile"}
+MACHINE = {
+    "os",
+    "sys",
+    "time",
+    "select",
+    "signal",
+    "socket",
+    "random",
+    "secrets",
+    "uuid",
+    "io",
+    "pathlib",
+    "shutil",
+    "tempfile",
+}
 MAY_TOUCH_IT = {
     *("main.py", "clock.py", "trace_context.py", "complaints.py", "streams.py", "options.py"),
     *("otlp.py", "exporter.py", "timeline.py", "pen.py"),
 }
 #: What costs milliseconds to import, and what no plain start may load.
 SLOW = {
-    *("argparse", "typing", "dataclasses", "logging", "random", "uuid", "pathlib", "tempfile", "subprocess", "traceback"),
+    *(
+        "argparse",
+        "typing",
+        "dataclasses",
+        "logging",
+        "random",
+        "uuid",
+        "pathlib",
+        "tempfile",
+        "subprocess",
+        "traceback",
+    ),
     *("threading", "asyncio", "inspect", "unicodedata", "datetime", "shutil", "hashlib", "urllib", "socket"),
 }
 #: Loaded only where an option asks for it.
@@ -117,7 +142,12 @@ class StartTests(unittest.TestCase):
         """Return the modules that a fresh interpreter, without site packages, has loaded after a statement."""
         code = f"import sys; {statement}; sys.stderr.write('\\n'.join(sys.modules))"
         process = subprocess.run(
-            [sys.executable, "-S", "-c", code], input=data, capture_output=True, cwd=TOP, env=child_environment(), timeout=20
+            [sys.executable, "-S", "-c", code],
+            input=data,
+            capture_output=True,
+            cwd=TOP,
+            env=child_environment(),
+            timeout=20,
         )
         self.assertEqual(process.returncode, 0, process.stderr)
         return set(process.stderr.decode().split())

@@ -70,7 +70,7 @@ IDLE = b'{"in_reply_to":0}'
 
 
 def session(maelstrom: bool) -> Session:
-    """Return a session at its bound of three open spans, with "open", "ended" and the unclaimed span2 among its spans."""
+    """Return a session at its bound of three open spans, with "open", "ended" and the unclaimed span2."""
     talk = Session(SpanManager(Limits(open_spans=3), SimulatedClock(), CountedIds()))
     talk.tell("generate")
     talk.send("create_span", name="unclaimed", timestamp_us=500)

@@ -139,7 +139,10 @@ class LimitsTests(unittest.TestCase):
 
     def test_strings_in_values_are_cut_at_any_depth(self) -> None:
         """Strings in the values of span, event and link attributes are cut; keys, names and errors stay whole."""
-        value, short = {"long key": ["abcdef", {"x": "😀😀😀😀"}, 123456, None]}, {"long key": ["abc", {"x": "😀😀😀"}, 123456, None]}
+        value, short = (
+            {"long key": ["abcdef", {"x": "😀😀😀😀"}, 123456, None]},
+            {"long key": ["abc", {"x": "😀😀😀"}, 123456, None]},
+        )
         talk = session(value_characters=3)
         talk.tell("span_update", span_id="s", name="long name", attributes={"long": value})
         talk.tell("span_link", span_id="s", link={**CONTEXT, "attributes": {"a": "abcdef"}})
@@ -148,9 +151,13 @@ class LimitsTests(unittest.TestCase):
         span = talk.span("s")
 
         self.assertEqual(span["attributes"], {"long": short})
-        self.assertEqual([event["attributes"] for event in span["events"]], [{"a": "abc"}, {"exception.message": "lon"}])
+        self.assertEqual(
+            [event["attributes"] for event in span["events"]], [{"a": "abc"}, {"exception.message": "lon"}]
+        )
         self.assertEqual(span["links"][0]["attributes"], {"a": "abc"})
-        self.assertEqual((span["name"], span["events"][0]["event"], span["error"]), ("long name", "long event", "long error"))
+        self.assertEqual(
+            (span["name"], span["events"][0]["event"], span["error"]), ("long name", "long event", "long error")
+        )
 
     def test_strings_of_no_length_are_a_bound(self) -> None:
         """With a bound of 0 every string in a value is empty."""
@@ -162,7 +169,9 @@ class LimitsTests(unittest.TestCase):
     def test_attributes_of_a_creation_are_bounded(self) -> None:
         """The attributes and links of a `create_span` are bounded as later ones are."""
         talk = session(attributes=1, links=1, link_attributes=1)
-        talk.tell("create_span", name="n", span_id="t", attributes=many(3), links=[{**CONTEXT, "attributes": many(2)}] * 3)
+        talk.tell(
+            "create_span", name="n", span_id="t", attributes=many(3), links=[{**CONTEXT, "attributes": many(2)}] * 3
+        )
         span = talk.span("t")
 
         self.assertEqual((span["attributes"], span["dropped_attributes"], span["dropped_links"]), ({"k0": 0}, 2, 2))
@@ -239,5 +248,7 @@ class EnvironmentTests(unittest.TestCase):
         span = json.loads(out)["span"]
 
         self.assertEqual((span["attributes"], span["dropped_attributes"], span["dropped_events"]), ({"a": "xy"}, 1, 1))
-        self.assertIn(b'tracer: OTEL_SPAN_LINK_COUNT_LIMIT is passed over: it must be a whole number, not "many"\n', err)
+        self.assertIn(
+            b'tracer: OTEL_SPAN_LINK_COUNT_LIMIT is passed over: it must be a whole number, not "many"\n', err
+        )
         self.assertEqual(code, 0)

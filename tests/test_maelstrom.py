@@ -48,6 +48,7 @@ class BenchNode:
 
     def __init__(self, node_id: str, directory: str) -> None:
         self.node_id = node_id
+        self._received = b""
         self.process = subprocess.Popen(
             [os.path.join(TOP, "main.py")],
             cwd=directory,
@@ -65,9 +66,15 @@ class BenchNode:
 
     def receive(self, seconds: float = PATIENCE_SECONDS) -> bytes:
         """Return the next line, for which the bench waits so long."""
-        if not select.select([self.process.stdout], [], [], seconds)[0]:
-            raise TimeoutError(self.node_id)
-        return self.process.stdout.readline()
+        while b"\n" not in self._received:
+            if not select.select([self.process.stdout], [], [], seconds)[0]:
+                raise TimeoutError(self.node_id)
+            piece = os.read(self.process.stdout.fileno(), 1 << 16)
+            if not piece:
+                raise EOFError(self.node_id)
+            self._received += piece
+        line, _, self._received = self._received.partition(b"\n")
+        return line + b"\n"
 
     def kill(self) -> int:
         """End it as the bench does; return how it ended."""

@@ -80,7 +80,9 @@ class HostileInputTests(unittest.TestCase):
 
     def test_key_given_twice_counts_last(self) -> None:
         """Of a key given twice the last one counts, in the envelope as in the body."""
-        code, out, _ = run_here(b'{"src":"a","src":"b","dest":"n","body":1,"body":{"type":"x","type":"echo","echo":1,"echo":2}}\n')
+        code, out, _ = run_here(
+            b'{"src":"a","src":"b","dest":"n","body":1,"body":{"type":"x","type":"echo","echo":1,"echo":2}}\n'
+        )
 
         self.assertEqual((code, out), (0, b'{"src": "n", "dest": "b", "body": {"type": "echo_ok", "echo": 2}}\n'))
 
@@ -112,7 +114,9 @@ class HostileInputTests(unittest.TestCase):
         """A span with links to 10,000 spans keeps 128 and counts the rest."""
         creates = b"".join(b'{"type":"create_span","name":"n","span_id":"%d"}\n' % number for number in range(10_000))
         links = json.dumps([{"span_id": str(number)} for number in range(10_000)]).encode()
-        linked = b'{"type":"create_span","name":"n","span_id":"s","links":%s}\n{"type":"get_span","span_id":"s"}\n' % links
+        linked = (
+            b'{"type":"create_span","name":"n","span_id":"s","links":%s}\n{"type":"get_span","span_id":"s"}\n' % links
+        )
         _, out, _ = run_here(creates + linked)
         span = json.loads(out)["span"]
 

@@ -54,7 +54,9 @@ class LineBufferTests(unittest.TestCase):
         """Only \\n ends a line; \\r stays in it, and so does every other character that ends lines elsewhere."""
         buffer = LineBuffer(100)
 
-        self.assertEqual(buffer.feed(b"a\nb\r\nc\rd\x0b\xe2\x80\xa8\n\ne"), [b"a", b"b\r", b"c\rd\x0b\xe2\x80\xa8", b""])
+        self.assertEqual(
+            buffer.feed(b"a\nb\r\nc\rd\x0b\xe2\x80\xa8\n\ne"), [b"a", b"b\r", b"c\rd\x0b\xe2\x80\xa8", b""]
+        )
         self.assertEqual(buffer.finish(), [b"e"])
         self.assertEqual(buffer.finish(), [])
 
@@ -174,9 +176,34 @@ class DecodeTests(unittest.TestCase):
             "not UTF-8": [b"\xff", b'{"a":"\xc3"}', b'{"a":"\xed\xa0\x80"}', '{"a":1}'.encode("utf-16"), b"\xc0\x80"],
             "not strict JSON": [
                 *(b"{", b"}", b"nonsense", b"{'a':1}", b'{"a":1,}', b'{"a":1}x', b'{"a":1}{"b":2}', b"{}\x00", b"\x00"),
-                *(b'{"a":NaN}', b'{"a":Infinity}', b'{"a":-Infinity}', b'{"a":01}', b'{"a":+1}', b'{"a":.5}', b'{"a":1.}'),
-                *(b'{"a":"\x00"}', b'{"a":"\t"}', b'{"a":"\\x41"}', b'{"a":"\\u12"}', b'{"a":tru}', b"{1:2}", BOM + b"{}"),
-                *(b'{"a":1e999}', b'{"a":-1e999}', b'{"a":1.0e309}', b"\x0b{}", b"\xc2\xa0{}", b'{"a":1', b'{"a"', b"//{}"),
+                *(
+                    b'{"a":NaN}',
+                    b'{"a":Infinity}',
+                    b'{"a":-Infinity}',
+                    b'{"a":01}',
+                    b'{"a":+1}',
+                    b'{"a":.5}',
+                    b'{"a":1.}',
+                ),
+                *(
+                    b'{"a":"\x00"}',
+                    b'{"a":"\t"}',
+                    b'{"a":"\\x41"}',
+                    b'{"a":"\\u12"}',
+                    b'{"a":tru}',
+                    b"{1:2}",
+                    BOM + b"{}",
+                ),
+                *(
+                    b'{"a":1e999}',
+                    b'{"a":-1e999}',
+                    b'{"a":1.0e309}',
+                    b"\x0b{}",
+                    b"\xc2\xa0{}",
+                    b'{"a":1',
+                    b'{"a"',
+                    b"//{}",
+                ),
             ],
             "not an object": [b"[]", b"1", b'"text"', b"null", b"true", b"[{}]", b"1e5", b"[" * 200 + b"]" * 200],
         }
@@ -200,7 +227,14 @@ class DecodeTests(unittest.TestCase):
 
     def test_deep_line_that_is_no_json_is_refused(self) -> None:
         """Brackets that never close, close too soon or stand after junk are refused without recursion."""
-        for line in (b"[" * 300_000, b"{" * 1000, b"]" * 1000, b'{"a":' * 300, b'\\"' + b"[" * 9000, b'"' + b"[" * 9000):
+        for line in (
+            b"[" * 300_000,
+            b"{" * 1000,
+            b"]" * 1000,
+            b'{"a":' * 300,
+            b'\\"' + b"[" * 9000,
+            b'"' + b"[" * 9000,
+        ):
             with self.subTest(line=line[:10]):
                 self.assertRaises(MalformedLineError, decode, line, 1 << 22)
 

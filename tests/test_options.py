@@ -20,8 +20,12 @@ class OptionsTests(unittest.TestCase):
     def test_defaults_are_those_of_the_readme(self) -> None:
         """Without options: auto clock, ticks of 5,000, 100,000 open spans, 1,000 ended ones, lines of 1 MiB."""
         for options in (Options(), parse_options([], "1"), parse_options(["--verbose"], "1")):
-            self.assertEqual((options.clock, options.tick_us, options.export, options.timeline), ("auto", 5_000, None, False))
-            self.assertEqual((options.max_open_spans, options.keep_ended, options.max_line_bytes), (100_000, 1_000, 1 << 20))
+            self.assertEqual(
+                (options.clock, options.tick_us, options.export, options.timeline), ("auto", 5_000, None, False)
+            )
+            self.assertEqual(
+                (options.max_open_spans, options.keep_ended, options.max_line_bytes), (100_000, 1_000, 1 << 20)
+            )
 
     def test_each_option_sets_its_value(self) -> None:
         """Each option sets what it is named for, and the last of two counts."""
@@ -46,7 +50,9 @@ class OptionsTests(unittest.TestCase):
     def test_bad_option_exits_2_with_usage(self) -> None:
         """An unknown option, a value that is none, too small or too large: usage on stderr, exit 2."""
         numbers = ["--tick-us", "--max-open-spans", "--keep-ended", "--max-line-bytes"]
-        cases = [[option, value] for option in numbers for value in ("", "-1", "x", "1.5", " 1", "1_0", "²", "9" * 30, "1e3")]
+        cases = [
+            [option, value] for option in numbers for value in ("", "-1", "x", "1.5", " 1", "1_0", "²", "9" * 30, "1e3")
+        ]
         cases += [[option] for option in [*numbers, "--clock", "--export"]]
         cases += [["--max-open-spans", "0"], ["--max-line-bytes", "0"], ["--tick-us", str(MAX_TIMESTAMP_US + 1)]]
         cases += [["--clock", "fast"], ["--nonsense"], ["extra"], ["--verb"], ["-v"], ["--timeline=1"]]

@@ -72,9 +72,12 @@ class RouteTests(unittest.TestCase):
                         self.assertIsNone(bare)
 
     def test_bare_error_about_a_span_goes_its_creation_s_way(self) -> None:
-        """Also where the message fails for another reason than the span: a field, the type of another field, the state."""
+        """Also where the message fails for another reason than the span: a field of the wrong form."""
         for message in ABOUT_A_SPAN:
-            for wrong in [{"attributes": 1, "name": 1, "event": 1, "status": 1, "error": 1, "link": 1}, {"timestamp_us": -1}]:
+            for wrong in [
+                {"attributes": 1, "name": 1, "event": 1, "status": 1, "error": 1, "link": 1},
+                {"timestamp_us": -1},
+            ]:
                 if message["type"] == "get_span":
                     continue
                 if "timestamp_us" in wrong and message["type"] in ("span_link", "span_update"):
@@ -156,7 +159,7 @@ class RouteTests(unittest.TestCase):
     def test_many_addresses_are_kept_apart(self) -> None:
         """Replies find their senders among thousands, whatever the length of their names."""
         talk = Session()
-        names = [f"c{number}" for number in range(1000)] + ["c" * 5000, "d\n\ud800\"\\"]
+        names = [f"c{number}" for number in range(1000)] + ["c" * 5000, 'd\n\ud800"\\']
         for name in names:
             talk.send("create_span", name, name + "!", name="n", span_id=name)
         for name in names + names:
@@ -194,7 +197,10 @@ class AnswerTests(unittest.TestCase):
     def test_each_message_is_answered_as_its_way_has_it(self) -> None:
         """Whether there is a reply depends on the way, the message and its `msg_id`; 0 is one, null is none."""
         create = {"type": "create_span", "name": "n"}
-        for message in [message for message in ALL if message["type"] != "create_span"] + [create, {"type": "nonsense"}]:
+        for message in [message for message in ALL if message["type"] != "create_span"] + [
+            create,
+            {"type": "nonsense"},
+        ]:
             with self.subTest(type=message["type"]):
                 bodies = [reply.get("body", reply) for reply in self.replies(message)]
 

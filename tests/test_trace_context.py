@@ -103,7 +103,9 @@ class IdentityTests(unittest.TestCase):
             for version, tail in [("00", ""), ("42", "-more")]:
                 with self.subTest(flags=flags, version=version):
                     talk = Session()
-                    talk.tell("create_span", name="n", span_id="s", traceparent=f"{version}-{TRACE}-{OWN}-{flags}{tail}")
+                    talk.tell(
+                        "create_span", name="n", span_id="s", traceparent=f"{version}-{TRACE}-{OWN}-{flags}{tail}"
+                    )
                     span = talk.span("s")
 
                     self.assertEqual(span["parent"], f"00-{TRACE}-{OWN}-{flags}")

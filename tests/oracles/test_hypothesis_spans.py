@@ -141,7 +141,7 @@ class SpanMachine(RuleBasedStateMachine):
 
 SpanTests = SpanMachine.TestCase
 SpanTests.settings = settings(
-    max_examples=200,
+    max_examples=300,
     stateful_step_count=40,
     deadline=None,
     derandomize=True,

@@ -1,10 +1,12 @@
-"""More random sessions against the model: ten thousand in process, and some hundred through the real process."""
+"""More random sessions against the model: twenty thousand in process, and some hundred through the real process."""
 
 from __future__ import annotations
 
 import json
 import unittest
+from random import Random
 
+from tests.fuzzing import mutated_line
 from tests.helpers import child_environment, run
 from tests.model import Settings
 from tests.oracles import skip_unless_outer
@@ -13,7 +15,8 @@ from tests.test_model import PIECES, SESSIONS, disagreement, served
 
 skip_unless_outer()
 
-IN_PROCESS = range(SESSIONS, 10_000)
+IN_PROCESS = range(SESSIONS, 20_000)
+SPOILT = range(200_000, 210_000)
 THROUGH_THE_PROCESS = range(100_000, 100_300)
 
 
@@ -25,6 +28,20 @@ class LongAgreementTests(unittest.TestCase):
         for seed in IN_PROCESS:
             complaints: list[str] = []
             session = random_session(seed)
+            got = served(session, PIECES[seed % len(PIECES)], complaints)
+
+            self.assertIsNone(disagreement(session, got), f"seed {seed}")
+            self.assertNotIn("Traceback", "".join(complaints), f"seed {seed}")
+
+    def test_spoilt_sessions_come_out_as_the_model_says(self):
+        """With wrong bytes in half of its lines a session still gives what the model says, line for line."""
+        for seed in SPOILT:
+            complaints: list[str] = []
+            random, session = Random(seed), random_session(seed)
+            lines = [
+                mutated_line(random, line) if random.random() < 0.5 else line for line in session.data.split(b"\n")
+            ]
+            session = session._replace(data=b"\n".join(lines))
             got = served(session, PIECES[seed % len(PIECES)], complaints)
 
             self.assertIsNone(disagreement(session, got), f"seed {seed}")

@@ -1,0 +1,106 @@
+"""Shortcuts for the most common messages, held equal to the way that serves them all.
+
+A key that no message knows changes nothing but the shape, and with it the way that the message takes.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import unittest
+
+from tests.helpers import Session, envelope, line_of
+from tracer import CountedIds, Limits, SimulatedClock, SpanManager
+
+IDS = ["span1", "span2", "span3", "span4", "span9", "mine", "", 1, None, ["span1"]]
+STATUSES = ["OK", "OK", "ERROR", "UNSET", "bad", "", None, 1, ["OK"]]
+ADDRESSES = ["a", "a", "b", "", None, ["a"]]
+
+
+def message(chance: random.Random) -> dict:
+    """Return a message that is one of the three shapes, or nearly so."""
+    kind = chance.randrange(10)
+    if kind < 4:
+        body = {
+            "type": "create_span",
+            "msg_id": chance.choice([1, 1, 1, "x", None, True]),
+            "name": chance.choice(["n", "n", "", 5]),
+        }
+        if chance.random() < 0.1:
+            body["span_id"] = chance.choice(IDS[:6])
+        return envelope(chance.choice([body] * 9 + [[], None, "body"]), chance.choice(ADDRESSES), "n")
+    span_id = chance.choice(IDS[:4] if chance.random() < 0.7 else IDS)
+    if kind < 7:
+        return {"type": "span_event", "span_id": span_id, "event": chance.choice(["e", "f", "g" * 100, "", 1, None])}
+    if kind < 9:
+        return {"type": "span_end", "span_id": span_id, "status": chance.choice(STATUSES)}
+    return {"type": chance.choice(["get_span", "nonsense", "generate"]), "span_id": span_id, "in_reply_to": None}
+
+
+def with_a_key(sent: dict) -> dict:
+    """Return a message with one more key, which means nothing, in it and in its body."""
+    body = sent.get("body")
+    return {**sent, **({"body": {**body, "x": 0}} if isinstance(body, dict) else {}), "x": 0}
+
+
+def told(messages: list[dict], limits: Limits, maelstrom: bool = False) -> list:
+    """Return all that a session says: replies, complaints, ends that were heard of, and every span at the end."""
+    ends: list[str] = []
+    talk = Session(SpanManager(limits, SimulatedClock(), CountedIds(), lambda span: ends.append(span.span_id)))
+    if maelstrom:
+        talk.start()
+    replies = [reply for reply in map(talk.line, map(line_of, messages)) if reply is not None]
+    asked = [talk.line(line_of({"type": "get_span", "span_id": span_id})) for span_id in IDS[:6]]
+    return [replies, talk.complaints, ends, asked, talk.tell("generate")]
+
+
+class ShortcutTests(unittest.TestCase):
+    """The same sessions both ways."""
+
+    def test_random_sessions_are_the_same_both_ways(self) -> None:
+        """Under narrow bounds as under wide ones, before `init` as after it, a key more changes nothing."""
+        for seed in range(300):
+            chance = random.Random(seed)
+            limits = Limits(chance.choice([0, 2, 100]), chance.choice([0, 1, 100]), events=chance.choice([0, 1, 128]))
+            messages = [message(chance) for _ in range(40)]
+            with self.subTest(seed=seed):
+                said = told(messages, limits, seed % 10 == 0)
+
+                self.assertEqual(said, told([with_a_key(sent) for sent in messages], limits, seed % 10 == 0))
+
+    def test_lifecycles_are_the_same_both_ways(self) -> None:
+        """The task's lifecycle, many times over, gives the durations that it should."""
+        lives = [
+            [
+                envelope({"type": "create_span", "msg_id": number, "name": "n"}, "service", "tracer"),
+                {"type": "span_event", "span_id": f"span{number}", "event": f"e{number}"},
+                {"type": "span_end", "span_id": f"span{number}", "status": "OK"},
+            ]
+            for number in range(1, 301)
+        ]
+        messages = [sent for life in lives for sent in life]
+        said = told(messages, Limits())
+
+        self.assertEqual(said, told([with_a_key(sent) for sent in messages], Limits()))
+        self.assertEqual({json.loads(reply)["body"]["duration_us"] for reply in said[0]}, {10_000})
+        self.assertEqual(len(said[0]), 300)
+
+    def test_name_that_is_taken_is_passed_over_both_ways(self) -> None:
+        """Where the next number's name is a known span's, the creation takes the one after it."""
+        create = envelope({"type": "create_span", "msg_id": 1, "name": "n"})
+        taken = {"type": "create_span", "name": "n", "span_id": "span3", "kind": "SERVER"}
+        messages = [create, taken, create, create]
+        said = told(messages, Limits())
+
+        self.assertEqual(said, told([with_a_key(sent) for sent in messages], Limits()))
+        self.assertEqual(said[-1], {"type": "generate_ok", "id": "span6"})
+
+    def test_events_of_ever_new_names_are_kept(self) -> None:
+        """Many event names, long ones too, come back as they were."""
+        names = [f"event {number}" for number in range(3000)] + ["e" * 5000]
+        talk = Session(SpanManager(Limits(events=4000), SimulatedClock(), CountedIds()))
+        talk.tell("create_span", name="n", span_id="s")
+        for name in names:
+            talk.tell("span_event", span_id="s", event=name)
+
+        self.assertEqual([event["event"] for event in talk.span("s")["events"]], names)
