@@ -83,9 +83,7 @@ def draw_timeline(manager: SpanManager) -> None:
     draw(manager)
 
 
-def build_manager(
-    options: Options, say: Callable[[str], None], exporter: FileExporter | None = None
-) -> SpanManager:
+def build_manager(options: Options, say: Callable[[str], None], exporter: FileExporter | None = None) -> SpanManager:
     """Make the manager that the options and the environment ask for."""
     limits = Limits(options.max_open_spans, options.keep_ended, **limits_in(os.environ, say))
     on_end = None if exporter is None else exporter.add

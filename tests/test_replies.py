@@ -32,8 +32,8 @@ def span_of(text: str, error: str | None = None) -> object:
     attributes = {text: [text, {text: text}], "n": None}
     spans.create_span(
         {
-            **{"name": text, "span_id": text, "kind": "PRODUCER", "timestamp_us": 10, "attributes": attributes},
-            **{"traceparent": f"42-{'a' * 32}-{'b' * 16}-ff-x"},
+            "name": text, "span_id": text, "kind": "PRODUCER", "timestamp_us": 10, "attributes": attributes,
+            "traceparent": f"42-{'a' * 32}-{'b' * 16}-ff-x",
         }
     )
     spans.span_event({"span_id": text, "event": text, "attributes": attributes})
@@ -54,19 +54,19 @@ class ReplyTests(unittest.TestCase):
         created = {"type": "span_created", "span_id": text, "kind": "PRODUCER"}
         attributes = {text: [text, {text: text}], "n": None}
         seen = {
-            **{"span_id": text, "traceparent": trace, "parent": f"00-{'a' * 32}-{'b' * 16}-ff", "name": text},
-            **{
+            "span_id": text, "traceparent": trace, "parent": f"00-{'a' * 32}-{'b' * 16}-ff", "name": text,
+
                 "kind": "PRODUCER",
                 "status": "ERROR",
                 "error": text,
                 "start_us": 10,
                 "end_us": 1_244,
-                "duration_us": 1_234,
-            },
+                "duration_us": 1_234
+            ,
             "attributes": attributes,
             "events": [{"event": text, "timestamp_us": 10, "attributes": attributes}],
             "links": [{"traceparent": trace, "attributes": attributes}],
-            **{"dropped_attributes": 0, "dropped_events": 0, "dropped_links": 0},
+            "dropped_attributes": 0, "dropped_events": 0, "dropped_links": 0,
         }
         return [
             ("init_ok", replies.init_ok(None), {"type": "init_ok"}),
@@ -156,7 +156,7 @@ class WholeReplyTests(unittest.TestCase):
                             written = talk.line(line_of(message))
                             if written is not None:
                                 self.assertEqual(written, json.dumps(json.loads(written)))
-                                self.assertTrue(written.isascii() and written.isprintable() or "\x7f" in text)
+                                self.assertTrue((written.isascii() and written.isprintable()) or "\x7f" in text)
                                 self.assertNotIn("\n", written)
 
     def test_text_comes_back_as_it_was(self) -> None:

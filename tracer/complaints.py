@@ -10,6 +10,8 @@ import os
 import sys
 from operator import length_hint
 
+from .errors import quoted
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,7 +69,7 @@ class Complaints:
         if self._count > TOLD_IN_FULL:
             self.say(f"{self._count} bad lines in all")
         if open_ids:
-            names = ", ".join(open_ids[:NAMED])
+            names = ", ".join(quoted(span_id)[1:-1] for span_id in open_ids[:NAMED])
             more = f" and {len(open_ids) - NAMED} more" if len(open_ids) > NAMED else ""
             self.say(f"{len(open_ids)} {'span is' if len(open_ids) == 1 else 'spans are'} still open: {names}{more}")
         if self._verbose:
