@@ -18,7 +18,7 @@ import unittest
 
 from tests.helpers import PATIENCE_SECONDS, TOP, child_environment
 
-#: The closed schemas: for each reply, the keys that it must have besides `type` and `in_reply_to`; it may have `msg_id`.
+#: The closed schemas: the keys that each reply must have besides `type` and `in_reply_to`; it may have `msg_id`.
 SCHEMAS = {"init_ok": set(), "echo_ok": {"echo"}, "generate_ok": {"id"}}
 NODES = ("n0", "n1", "n2")
 #: Seconds that the bench gives a node to answer its `init`.
@@ -123,11 +123,12 @@ class BenchTests(unittest.TestCase):
             self.assertIsNone(wrong_with(line, {"c0"}))
             self.assertEqual(
                 line.decode(),
-                f'{{"src": "{node.node_id}", "dest": "c0", "body": {{"type": "init_ok", "in_reply_to": 1, "msg_id": 0}}}}\n',
+                f'{{"src": "{node.node_id}", "dest": "c0", '
+                '"body": {"type": "init_ok", "in_reply_to": 1, "msg_id": 0}}\n',
             )
 
     def test_echoes_come_back(self) -> None:
-        """The echo workload: every reply fits the closed schema and holds what was sent; `msg_id` repeats over clients."""
+        """The echo workload: every reply fits the closed schema and holds what was sent; clients share `msg_id`s."""
         for number in range(50):
             for client in ("c3", "c4"):
                 for node in self.nodes:

@@ -32,7 +32,11 @@ def span_of(text: str, error: str | None = None) -> object:
     attributes = {text: [text, {text: text}], "n": None}
     spans.create_span(
         {
-            "name": text, "span_id": text, "kind": "PRODUCER", "timestamp_us": 10, "attributes": attributes,
+            "name": text,
+            "span_id": text,
+            "kind": "PRODUCER",
+            "timestamp_us": 10,
+            "attributes": attributes,
             "traceparent": f"42-{'a' * 32}-{'b' * 16}-ff-x",
         }
     )
@@ -54,19 +58,22 @@ class ReplyTests(unittest.TestCase):
         created = {"type": "span_created", "span_id": text, "kind": "PRODUCER"}
         attributes = {text: [text, {text: text}], "n": None}
         seen = {
-            "span_id": text, "traceparent": trace, "parent": f"00-{'a' * 32}-{'b' * 16}-ff", "name": text,
-
-                "kind": "PRODUCER",
-                "status": "ERROR",
-                "error": text,
-                "start_us": 10,
-                "end_us": 1_244,
-                "duration_us": 1_234
-            ,
+            "span_id": text,
+            "traceparent": trace,
+            "parent": f"00-{'a' * 32}-{'b' * 16}-ff",
+            "name": text,
+            "kind": "PRODUCER",
+            "status": "ERROR",
+            "error": text,
+            "start_us": 10,
+            "end_us": 1_244,
+            "duration_us": 1_234,
             "attributes": attributes,
             "events": [{"event": text, "timestamp_us": 10, "attributes": attributes}],
             "links": [{"traceparent": trace, "attributes": attributes}],
-            "dropped_attributes": 0, "dropped_events": 0, "dropped_links": 0,
+            "dropped_attributes": 0,
+            "dropped_events": 0,
+            "dropped_links": 0,
         }
         return [
             ("init_ok", replies.init_ok(None), {"type": "init_ok"}),

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from .clock import SimulatedClock
     from .fields import Body, LinkRequest
+    from .span import Origin
     from .trace_context import CountedIds, SpanContext
 
     Clock = Union[RealClock, SimulatedClock]

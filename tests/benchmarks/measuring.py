@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import IO, Callable, Optional, Union
+from typing import IO, Callable
 
 from .inputs import MARK, MARK_ANSWERED
 
@@ -86,7 +86,7 @@ class Bench:
         _expect_silence(said)
         return written
 
-    def pairs(self, ours: Callable[[], float], theirs: Callable[[], float], runs: Optional[int] = None) -> Pairs:
+    def pairs(self, ours: Callable[[], float], theirs: Callable[[], float], runs: int | None = None) -> Pairs:
         """Measure both in turn, after a run of each that does not count."""
         ours()
         theirs()
@@ -185,7 +185,7 @@ class Conversation:
 
 
 def start(
-    command: list[str], stdin: Union[int, IO[bytes], None], stderr: Union[int, IO[bytes]] = subprocess.DEVNULL
+    command: list[str], stdin: int | IO[bytes] | None, stderr: int | IO[bytes] = subprocess.DEVNULL
 ) -> subprocess.Popen[bytes]:
     """Start a command whose stdout is a pipe."""
     return subprocess.Popen(

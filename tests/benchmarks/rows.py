@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import statistics
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 from . import inputs
 from .measuring import Bench, CannotRunError, Conversation, Pairs
@@ -24,7 +24,7 @@ class Row(NamedTuple):
     #: One figure a run; the median counts.
     values: list[float]
     #: The median may be this at most; None where there is nothing to reach.
-    aim: Optional[float] = None
+    aim: float | None = None
     #: How a figure is printed.
     form: str = "{:.2f}"
     #: What each side took, in units that a person knows.
