@@ -15,7 +15,7 @@ import gc
 import os
 import sys
 
-from tracer import CountedIds, Limits, LineBuffer, Node, SimulatedClock, SpanManager, __version__
+from tracer import CountedIds, FastNode, Limits, LineBuffer, SimulatedClock, SpanManager, __version__, read_ahead
 from tracer.complaints import Complaints
 from tracer.errors import quoted
 from tracer.limits import limits_in
@@ -54,7 +54,7 @@ def main(arguments: list[str]) -> int:
         complaints.say(f"cannot export to {quoted(options.export or '')}: {error.strerror}")
         return EX_OPTION
     manager = build_manager(options, complaints.say, exporter)
-    node = Node(manager, complaints.complain, options.max_line_bytes, auto_clock=options.clock == "auto")
+    node = FastNode(manager, complaints.complain, options.max_line_bytes, auto_clock=options.clock == "auto")
     lost = 0
     with Input() as source:
         failure = serve_to_the_end(source, node, exporter, complaints, options.max_line_bytes)
@@ -94,7 +94,7 @@ def build_manager(options: Options, say: Callable[[str], None], exporter: FileEx
 
 
 def serve_to_the_end(
-    source: Input, node: Node, exporter: FileExporter | None, complaints: Complaints, max_line_bytes: int
+    source: Input, node: FastNode, exporter: FileExporter | None, complaints: Complaints, max_line_bytes: int
 ) -> int:
     """Serve until the input ends or stdout fails; return 0 or the exit code of the failure."""
 
@@ -117,7 +117,7 @@ def serve_to_the_end(
 
 
 def serve(
-    source: Input, send: Callable[[list[str]], None], node: Node, complaints: Complaints, max_line_bytes: int
+    source: Input, send: Callable[[list[str]], None], node: FastNode, complaints: Complaints, max_line_bytes: int
 ) -> None:
     """Answer every line, and send the answers, which empties their list, before waiting for more."""
     buffer = LineBuffer(max_line_bytes)
@@ -126,15 +126,13 @@ def serve(
     while data:
         data = source.read()
         gathered = 0
-        for line in complaints.follow(buffer.feed(data) if data else buffer.finish()):
-            reply = node.answer(line)
-            if reply is None:
-                continue
-            replies.append(reply)
-            gathered += len(reply)
-            if gathered > GATHERED_CHARACTERS:
-                send(replies)
-                gathered = 0
+        for lines in read_ahead(buffer.feed(data) if data else buffer.finish(), max_line_bytes):
+            for reply in node.answers(complaints.follow(lines)):
+                replies.append(reply)
+                gathered += len(reply)
+                if gathered > GATHERED_CHARACTERS:
+                    send(replies)
+                    gathered = 0
         if replies:
             send(replies)
 

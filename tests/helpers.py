@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from unittest import mock
 
 import main
-from tracer import CountedIds, LineBuffer, Node, SimulatedClock, SpanManager
+from tracer import CountedIds, FastNode, LineBuffer, Node, SimulatedClock, SpanManager, read_ahead
 from tracer.span import ENDED, LIFECYCLE, OPEN, UNKNOWN
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -56,14 +56,15 @@ class Session:
 
     Args:
         manager: keeps the spans; left out, a fresh one with counted ids.
-        node: further arguments of `Node`.
+        node_class: the node's class.
+        node: further arguments of it.
     """
 
-    def __init__(self, manager: SpanManager | None = None, **node: object) -> None:
+    def __init__(self, manager: SpanManager | None = None, node_class: type[Node] = FastNode, **node: object) -> None:
         self.manager = SpanManager(None, SimulatedClock(), CountedIds()) if manager is None else manager
         #: Every sentence that the node said.
         self.complaints: list[str] = []
-        self.node = Node(self.manager, self.complaints.append, **node)
+        self.node = node_class(self.manager, self.complaints.append, **node)
 
     def line(self, line: bytes) -> str | None:
         """Serve a line; return the reply as it is written."""
@@ -99,8 +100,10 @@ def feed(pieces: list[bytes], max_line_bytes: int = 1 << 20) -> tuple[list[str |
     """Feed pieces of input to a fresh node; return its replies (None where there is none) and its complaints."""
     session = Session(max_line_bytes=max_line_bytes)
     buffer = LineBuffer(max_line_bytes)
-    replies = [session.line(line) for piece in pieces for line in buffer.feed(piece)]
-    replies += [session.line(line) for line in buffer.finish()]
+    replies = []
+    for complete in [*map(buffer.feed, pieces), buffer.finish()]:
+        for lines in read_ahead(complete, max_line_bytes):
+            replies += [next(session.node.answers([line]), None) for line in lines]
     return replies, session.complaints
 
 

@@ -10,6 +10,7 @@ import random
 
 from tracer import CountedIds, Limits, SimulatedClock, Span, SpanManager, __version__
 from tracer.otlp import LEVELS
+from tracer.replies import Origin
 from tracer.span import KINDS, STATUSES
 
 HOSTILE = (
@@ -119,7 +120,8 @@ class RandomSpans:
         elif self._random.random() < 0.5:
             body["traceparent"] = self._traceparent()
         span = self.manager.create_span(body)
-        span.origin = self._random.choice((None, ("a", "n1"), ("b", "n1"), (self.text(), "n1")))
+        src = self._random.choice((None, "a", "b", self.text()))
+        span.origin = None if src is None else Origin(src, "n1", None)
         return span
 
     def _change(self, span: Span) -> None:

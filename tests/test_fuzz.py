@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 from tests.fuzzing import fault_of, good_lines, mutated_line, random_line
-from tracer import CountedIds, Limits, LineBuffer, Node, SimulatedClock, Span, SpanManager
+from tracer import CountedIds, FastNode, Limits, LineBuffer, SimulatedClock, Span, SpanManager, read_ahead
 from tracer.replies import described
 
 PROBE = b'{"type": "echo", "echo": "alive", "msg_id": 1}'
@@ -29,7 +29,8 @@ class Fuzzed:
         self.case = case
         self.complaints: list[str] = []
         self.manager = SpanManager(limits, SimulatedClock(), CountedIds())
-        self.node = Node(self.manager, self.complaints.append, max_line_bytes)
+        self.node = FastNode(self.manager, self.complaints.append, max_line_bytes)
+        self.max_line_bytes = max_line_bytes
         self.buffer = LineBuffer(max_line_bytes)
         #: What each ended span was when it ended.
         self.ended: dict[int, tuple[Span, dict[str, Any]]] = {}
@@ -37,11 +38,10 @@ class Fuzzed:
 
     def feed(self, data: bytes) -> None:
         """Take bytes, and judge the reply to each line in them."""
-        for line in self.buffer.feed(data):
-            reply = self.node.answer(line)
-            if reply is not None:
+        for lines in read_ahead(self.buffer.feed(data), self.max_line_bytes):
+            for reply in self.node.answers(lines):
                 self.answered += 1
-                self.case.assertIsNone(fault_of(reply), f"{line!r}: {reply}")
+                self.case.assertIsNone(fault_of(reply), f"{lines!r}: {reply}")
 
     def judge(self) -> None:
         """Check that the node answers, that nothing was a bug, and that every span obeys its life."""

@@ -7,8 +7,8 @@ import random
 import unittest
 
 from tests.helpers import feed
-from tracer import LineBuffer, MalformedLineError, Node, SimulatedClock, SpanManager
-from tracer.messages import MAX_DEPTH, MAX_DIGITS, decode
+from tracer import LineBuffer, MalformedLineError, Node, SimulatedClock, SpanManager, read_ahead
+from tracer.messages import LINES_AT_ONCE, MAX_DEPTH, MAX_DIGITS, decode
 
 BOM = b"\xef\xbb\xbf"
 ECHO = b'{"type":"echo","echo":%d}'
@@ -54,22 +54,20 @@ class LineBufferTests(unittest.TestCase):
         """Only \\n ends a line; \\r stays in it, and so does every other character that ends lines elsewhere."""
         buffer = LineBuffer(100)
 
-        self.assertEqual(
-            buffer.feed(b"a\nb\r\nc\rd\x0b\xe2\x80\xa8\n\ne"), [b"a", b"b\r", b"c\rd\x0b\xe2\x80\xa8", b""]
-        )
-        self.assertEqual(buffer.finish(), [b"e"])
+        self.assertEqual(buffer.feed(b"a\nb\r\nc\rd\x0b\xe2\x80\xa8\n\ne"), ["a", "b\r", "c\rd\x0b\u2028", ""])
+        self.assertEqual(buffer.finish(), ["e"])
         self.assertEqual(buffer.finish(), [])
 
     def test_byte_order_mark_at_the_start_is_skipped_in_pieces_too(self) -> None:
         """A byte order mark is dropped from the very start only, however it is cut; a part of one is kept."""
         cases = [
-            ([BOM + b"a\n" + BOM + b"b\n"], [b"a", BOM + b"b"]),
-            ([b"\xef", b"\xbb", b"\xbf", b"a\n"], [b"a"]),
-            ([b"\xef\xbb", b"\xbfa\n"], [b"a"]),
-            ([BOM, BOM + b"a\n"], [BOM + b"a"]),
+            ([BOM + b"a\n" + BOM + b"b\n"], ["a", "\ufeffb"]),
+            ([b"\xef", b"\xbb", b"\xbf", b"a\n"], ["a"]),
+            ([b"\xef\xbb", b"\xbfa\n"], ["a"]),
+            ([BOM, BOM + b"a\n"], ["\ufeffa"]),
             ([b"\xef", b"\xbba\n"], [b"\xef\xbba"]),
             ([b"", b"\xef\xbb"], [b"\xef\xbb"]),
-            ([b"\n", BOM + b"a\n"], [b"", BOM + b"a"]),
+            ([b"\n", BOM + b"a\n"], ["", "\ufeffa"]),
             ([BOM], []),
         ]
         for pieces, expected in cases:
@@ -86,7 +84,89 @@ class LineBufferTests(unittest.TestCase):
             buffer.feed(b"x" * 1000)
         (line,) = buffer.feed(b"\n")
 
-        self.assertEqual(line, b"x" * 12)
+        self.assertEqual(line, "x" * 12)
+
+    def test_line_that_is_not_utf_8_stays_bytes(self) -> None:
+        """One bad line keeps no other from being text; a character may come in pieces."""
+        buffer = LineBuffer(100)
+
+        self.assertEqual(buffer.feed(b"a\n\xff\n\xc3\xa9\n\xc3"), ["a", b"\xff", "\u00e9"])
+        self.assertEqual(buffer.feed(b"\xa9\n\xc3"), ["\u00e9"])
+        self.assertEqual(buffer.finish(), [b"\xc3"])
+
+
+class ReadAheadTests(unittest.TestCase):
+    """Lines that are read at once, held to `decode`, which judges each alone."""
+
+    def check(self, lines: list[str | bytes], max_line_bytes: int = 1 << 20) -> list[bool]:
+        """Compare what is read ahead with the judge; return for each line whether it was read."""
+        ahead = [item for some in read_ahead(lines, max_line_bytes) for item in some]
+        self.assertEqual(len(ahead), len(lines))
+        for line, item in zip(lines, ahead):
+            if isinstance(item, dict):
+                self.assertEqual(repr(item), repr(decode(line, max_line_bytes)))
+            else:
+                self.assertIs(item, line)
+        return [isinstance(item, dict) for item in ahead]
+
+    def test_every_sort_of_line_is_read_as_alone(self) -> None:
+        """Good and bad lines in any order are read as the judge reads them, or are left to it."""
+        good = ['{"a":1}', ' {"a":1}\t', '{"a":null}', '{"null":"\\ud800"}', '{"a":' + "9" * 4000 + "}", "{}", "{}\r"]
+        good += ['{"a":' + "[" * depth + "]" * depth + "}" for depth in (150, 199)]
+        bad = [
+            "",
+            " ",
+            "[1]",
+            "1",
+            '"x"',
+            "null",
+            "{",
+            "}",
+            "{}{}",
+            "{},{}",
+            "NaN",
+            '{"a":NaN}',
+            '{"a":1e999}',
+            b"\xff",
+            "{}\x0b",
+        ]
+        bad += ['{"a":' + "9" * 4301 + "}", '{"a":' + "[" * 200 + "]" * 200 + "}", "[" * 300, '{"a":"' + "x" * 400]
+        for seed in range(300):
+            chance = random.Random(seed)
+            with self.subTest(seed=seed):
+                self.check(chance.choices(good + bad, k=chance.randrange(1, 9)))
+        self.assertEqual(self.check(good), [True, False, True, True, True, True, False, True, True])
+
+    def test_lines_that_balance_only_together_are_refused(self) -> None:
+        """Lines that make one array of objects only when joined are no messages, nulls among them or not."""
+        cases = [
+            ['{"a":[1', "2]}"],
+            ['{"a":[{}', "{}]},{}"],
+            ['{"a":"x', 'y"}'],
+            ['{"a":[{}', "{}]},null,{}"],
+            ['{"a":[{}', '{}]},{"a":null}'],
+            ['{"a":1', '"b":2}'],
+            ["{},{}", "{"],
+            ['{"a":[[{}', "{}]]}", "{},{}"],
+            ['{"a":{}', '"a":{}}', "{},{}"],
+            ["{}]", "[{}"],
+        ]
+        for lines in cases:
+            with self.subTest(lines=lines):
+                self.assertNotIn(True, self.check(lines))
+
+    def test_good_lines_are_read_at_once(self) -> None:
+        """Lines that are plain are read, however many there are, and so are those beside a bad one."""
+        for count in (1, 2, LINES_AT_ONCE - 1, LINES_AT_ONCE, LINES_AT_ONCE + 1, 5 * LINES_AT_ONCE):
+            lines = [json.dumps({"n": number}) for number in range(count)]
+            with self.subTest(count=count):
+                self.assertEqual(self.check(lines), [True] * count)
+                self.assertEqual(self.check([*lines, "{", *lines]), [True] * count + [False] + [True] * count)
+
+    def test_bound_on_a_line_is_left_to_the_judge(self) -> None:
+        """A line that may be longer than the bound is not read ahead."""
+        self.assertEqual(self.check(['{"a":1}', "{}"], 28), [True, True])
+        self.assertEqual(self.check(['{"a":1}', "{}"], 27), [False, True])
 
 
 class LineBoundTests(unittest.TestCase):

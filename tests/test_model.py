@@ -11,14 +11,14 @@ from itertools import zip_longest
 
 from tests.model import Model, Settings
 from tests.sessions import Session, comparable, random_session
-from tracer import CountedIds, Limits, LineBuffer, Node, SimulatedClock, SpanManager
+from tracer import CountedIds, FastNode, Limits, LineBuffer, Node, SimulatedClock, SpanManager, read_ahead
 
 SESSIONS = 500
 #: Bytes that the node is given at once; each session takes the next of these.
 PIECES = (1 << 16, 1, 7, 100)
 
 
-def served(session: Session, piece_bytes: int, complaints: list[str]) -> list[str]:
+def served(session: Session, piece_bytes: int, complaints: list[str], node_class: type[Node] = FastNode) -> list[str]:
     """Give the lines that a node in process writes for a session."""
     told = session.settings
     parts = {name: getattr(told, name) for name in ("event_attributes", "link_attributes", "events", "links")}
@@ -32,11 +32,13 @@ def served(session: Session, piece_bytes: int, complaints: list[str]) -> list[st
     manager = SpanManager(limits, SimulatedClock(told.tick_us), CountedIds())
     if told.clock == "real":
         manager.use_real_time()
-    node = Node(manager, complaints.append, told.max_line_bytes, auto_clock=told.clock == "auto")
+    node = node_class(manager, complaints.append, told.max_line_bytes, auto_clock=told.clock == "auto")
     buffer = LineBuffer(told.max_line_bytes)
     pieces = [session.data[at : at + piece_bytes] for at in range(0, len(session.data), piece_bytes)]
-    lines = [line for piece in pieces for line in buffer.feed(piece)] + buffer.finish()
-    return [reply for line in lines for reply in [node.answer(line)] if reply is not None]
+    complete = [*map(buffer.feed, pieces), buffer.finish()]
+    return [
+        reply for lines in complete for some in read_ahead(lines, told.max_line_bytes) for reply in node.answers(some)
+    ]
 
 
 def disagreement(session: Session, got: list[str]) -> str | None:
@@ -123,3 +125,15 @@ class AgreementTests(unittest.TestCase):
 
             self.assertIsNone(disagreement(session, got), f"seed {seed}")
             self.assertNotIn("Traceback", "".join(complaints), f"seed {seed}")
+
+    def test_node_without_the_fast_path_says_the_same(self) -> None:
+        """The way for every message gives the same lines, and complains as often."""
+        for seed in range(0, SESSIONS, 2):
+            told: list[list[str]] = [[], []]
+            session = random_session(seed)
+            fast, plain = (
+                comparable(served(session, PIECES[0], said, node_class), session.settings.clock != "simulated")
+                for said, node_class in zip(told, (FastNode, Node))
+            )
+
+            self.assertEqual((fast, len(told[0])), (plain, len(told[1])), f"seed {seed}")

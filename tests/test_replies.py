@@ -7,7 +7,7 @@ import types
 import unittest
 
 from tests.helpers import Session, envelope, line_of
-from tracer import CountedIds, SimulatedClock, SpanManager, replies
+from tracer import CountedIds, PreconditionError, SimulatedClock, SpanManager, replies
 
 #: Strings that a hand-written format gets wrong.
 HOSTILE = [
@@ -48,7 +48,7 @@ def span_of(text: str, error: str | None = None) -> object:
 
 
 class ReplyTests(unittest.TestCase):
-    """Each hand-written opening and its twin."""
+    """Each hand-written reply and its twin."""
 
     def twins(self, text: str) -> list[tuple[str, str, dict]]:
         """Return for each kind of reply: its name, what is written by hand, and the fields it must say."""
@@ -76,37 +76,41 @@ class ReplyTests(unittest.TestCase):
             "dropped_links": 0,
         }
         return [
-            ("init_ok", replies.init_ok(None), {"type": "init_ok"}),
-            ("echo_ok", replies.echo_ok(text), {"type": "echo_ok", "echo": text}),
-            ("echo_ok", replies.echo_ok([text]), {"type": "echo_ok", "echo": [text]}),
-            ("generate_ok", replies.generate_ok(text), {"type": "generate_ok", "id": text}),
-            ("span_created", replies.span_created(span), created),
-            ("span_created_in_trace", replies.span_created_in_trace(span), {**created, "traceparent": trace}),
-            ("span_event_ok", replies.span_event_ok(span), {"type": "span_event_ok"}),
-            ("span_link_ok", replies.span_link_ok(span), {"type": "span_link_ok"}),
-            ("span_update_ok", replies.span_update_ok(span), {"type": "span_update_ok"}),
-            ("span_ended", replies.span_ended(span), {**complete, "duration_us": 1_234, "status": "OK"}),
+            ("init_ok", replies.init_ok(None, "<", "}>"), {"type": "init_ok"}),
+            ("echo_ok", replies.echo_ok(text, "<", "}>"), {"type": "echo_ok", "echo": text}),
+            ("echo_ok", replies.echo_ok([text], "<", "}>"), {"type": "echo_ok", "echo": [text]}),
+            ("generate_ok", replies.generate_ok(text, "<", "}>"), {"type": "generate_ok", "id": text}),
+            ("span_created", replies.span_created(span, "<", "}>"), created),
+            (
+                "span_created_in_trace",
+                replies.span_created_in_trace(span, "<", "}>"),
+                {**created, "traceparent": trace},
+            ),
+            ("span_event_ok", replies.span_event_ok(span, "<", "}>"), {"type": "span_event_ok"}),
+            ("span_link_ok", replies.span_link_ok(span, "<", "}>"), {"type": "span_link_ok"}),
+            ("span_update_ok", replies.span_update_ok(span, "<", "}>"), {"type": "span_update_ok"}),
+            ("span_ended", replies.span_ended(span, "<", "}>"), {**complete, "duration_us": 1_234, "status": "OK"}),
             (
                 "span_ended",
-                replies.span_ended(failed),
+                replies.span_ended(failed, "<", "}>"),
                 {**complete, "duration_us": 1_234, "status": "ERROR", "error": text},
             ),
-            ("span_failed", replies.span_failed(failed), {**complete, "status": "ERROR", "error": text}),
-            ("get_span_ok", replies.get_span_ok(failed), {"type": "get_span_ok", "span": seen}),
-            ("error", replies.error(22, text), {"type": "error", "code": 22, "text": text}),
+            ("span_failed", replies.span_failed(failed, "<", "}>"), {**complete, "status": "ERROR", "error": text}),
+            ("get_span_ok", replies.get_span_ok(failed, "<", "}>"), {"type": "get_span_ok", "span": seen}),
+            ("error", replies.error(PreconditionError(text), "<", "}>"), {"type": "error", "code": 22, "text": text}),
         ]
 
-    def test_every_opening_equals_its_twin(self) -> None:
+    def test_every_reply_equals_its_twin(self) -> None:
         """What is written by hand is what `json.dumps` writes, for every kind of reply and every hostile string."""
         for text in HOSTILE:
             for name, written, fields in self.twins(text):
                 with self.subTest(name, text=text[:20]):
-                    self.assertEqual(written + "}", json.dumps(fields))
-                    self.assertEqual(written, replies.opening(fields))
+                    self.assertEqual(written, f"<{json.dumps(fields)}>")
+                    self.assertEqual(written, replies.written(fields, "<", "}>"))
 
     def test_no_kind_of_reply_is_missed(self) -> None:
-        """Every function that writes an opening stands in the table above."""
-        helpers = {"opening", "envelope", "described"}
+        """Every function that writes a reply stands in the table above."""
+        helpers = {"written", "described"}
         public = {
             name
             for name, value in vars(replies).items()
@@ -119,15 +123,16 @@ class ReplyTests(unittest.TestCase):
         """The envelope around a body is what `json.dumps` writes."""
         for text in HOSTILE:
             with self.subTest(text=text[:20]):
-                written = replies.envelope(text, text[::-1]) + "{}}"
+                for node_id, answering in [(None, text[::-1]), ("n1", "n1")]:
+                    written = replies.Origin(text, text[::-1], node_id).opening + "{}}"
 
-                self.assertEqual(written, json.dumps({"src": text, "dest": text[::-1], "body": {}}))
+                    self.assertEqual(written, json.dumps({"src": answering, "dest": text, "body": {}}))
 
     def test_echo_gives_every_value_back(self) -> None:
         """An echoed value is written as `json.dumps` writes it."""
         for value in VALUES:
             with self.subTest(value=value):
-                self.assertEqual(replies.echo_ok(value) + "}", json.dumps({"type": "echo_ok", "echo": value}))
+                self.assertEqual(replies.echo_ok(value, "", "}"), json.dumps({"type": "echo_ok", "echo": value}))
 
 
 class WholeReplyTests(unittest.TestCase):

@@ -18,9 +18,10 @@ from .errors import (
     TracerError,
     UnsupportedTypeError,
 )
+from .fast_path import FastNode
 from .limits import Limits
 from .manager import SpanManager
-from .messages import LineBuffer
+from .messages import LineBuffer, read_ahead
 from .node import Node
 from .span import Attributes, Span
 from .trace_context import CountedIds, RandomIds, SpanContext
@@ -30,6 +31,7 @@ __version__ = "1.0.0"
 __all__ = [
     "Attributes",
     "CountedIds",
+    "FastNode",
     "Limits",
     "LineBuffer",
     "MalformedLineError",
@@ -52,4 +54,5 @@ __all__ = [
     "TracerError",
     "UnsupportedTypeError",
     "__version__",
+    "read_ahead",
 ]

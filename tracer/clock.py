@@ -1,6 +1,6 @@
 """Time, in microseconds: the simulated and the real clock.
 
-Owns time, and is the only file that asks the machine for it.  Both clocks have `now_us`, `tick_us` and `advance`.
+Owns time, and is the only file that asks the machine for it.  Both clocks have `now_us`, `tick_us`, `tick` and `advance`.
 """
 
 from __future__ import annotations
@@ -21,10 +21,14 @@ class SimulatedClock:
     __slots__ = ("now_us", "tick_us")
 
     def __init__(self, tick_us: int = TICK_US) -> None:
-        #: What the node adds to `now_us` for each line.
+        #: What a line adds to `now_us`.
         self.tick_us = tick_us
         #: Microseconds since the first tick, or since the epoch once a message has named a time.
         self.now_us = -tick_us
+
+    def tick(self) -> None:
+        """Go on by a step, for a line."""
+        self.now_us += self.tick_us
 
     def advance(self, timestamp_us: int) -> None:
         """Go on from a time that a message named, where it lies ahead."""
@@ -37,7 +41,7 @@ class RealClock:
 
     __slots__ = ("_start_ns",)
 
-    #: Nothing is added for a line: real time passes by itself.
+    #: What a line adds.
     tick_us = 0
 
     def __init__(self) -> None:
@@ -47,6 +51,9 @@ class RealClock:
     def now_us(self) -> int:
         """Microseconds since the Unix epoch."""
         return (self._start_ns + time.monotonic_ns()) // 1000
+
+    def tick(self) -> None:
+        """Do nothing: real time passes by itself."""
 
     def advance(self, timestamp_us: int) -> None:
         """Do nothing: a message cannot move real time."""

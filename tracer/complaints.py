@@ -16,6 +16,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from .messages import Line, Message
+
 #: How many lines are complained of in full.
 TOLD_IN_FULL = 20
 #: How many open spans are named at the end.
@@ -37,9 +39,9 @@ class Complaints:
         self._count = 0
         self._next_count = 10 * TOLD_IN_FULL
         self._lines = 0
-        self._to_come: Iterator[bytes] = iter(())
+        self._to_come: Iterator[Message | Line] = iter(())
 
-    def follow(self, lines: list[bytes]) -> Iterator[bytes]:
+    def follow(self, lines: list[Message | Line]) -> Iterator[Message | Line]:
         """Hand out the next lines of the input, and know from then on which one is being served."""
         # How many are left is known without counting each.
         self._lines += len(lines)

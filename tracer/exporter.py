@@ -137,7 +137,7 @@ class FileExporter:
 
 
 def _service(span: Span) -> str | None:
-    return None if span.origin is None else span.origin[0]
+    return None if span.origin is None else span.origin.src
 
 
 def _ends_whole(path: str, size: int) -> bool:

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from .clock import SimulatedClock
     from .fields import Body, LinkRequest
-    from .span import Origin
     from .trace_context import CountedIds, SpanContext
 
     Clock = Union[RealClock, SimulatedClock]
@@ -65,12 +64,12 @@ class SpanManager:
         self._ids = RandomIds() if ids is None else ids
         self._on_end = on_end
         self._max_ended = self.limits.ended_spans
-        self._event_names: dict[str, str] = {}
+        self._names: dict[str, str] = {}
         self._spans: dict[str, Span] = {}
         self._ended: deque[Span] = deque()
-        # Open spans whose id nobody knows yet: the last one that was created, which is heard of soon, and all older ones.
-        self._newest_unclaimed: Span | None = None
-        self._unclaimed: dict[str, Span] = {}
+        # How many open spans are unclaimed, and the one that was found when it was alone.
+        self._unclaimed = 0
+        self._alone: Span | None = None
         self._may_claim = True
         self._stem = "span"
         self._number = 0
@@ -195,53 +194,6 @@ class SpanManager:
         self._heard(span, span_id)
         return span
 
-    # -- the same, for the most common messages; None, and nothing done, for any other --
-
-    def create_plain_span(self, name: str, origin: Origin) -> Span | None:
-        """Open a span for a body of exactly a type, a name and a msg_id."""
-        spans = self._spans
-        self._number = number = self._number + 1
-        span_id = f"{self._stem}{number}"
-        if span_id in spans or len(spans) - len(self._ended) >= self.limits.open_spans:
-            self._number = number - 1
-            return None
-        trace_id, own_id = self._ids.root(number)
-        span = spans[span_id] = Span(span_id, name, "INTERNAL", self.clock.now_us, trace_id, own_id, SAMPLED)
-        span.origin = origin
-        if self._newest_unclaimed is not None:
-            self._unclaimed[self._newest_unclaimed.span_id] = self._newest_unclaimed
-        self._newest_unclaimed = span
-        return span
-
-    def plain_span_event(self, body: Body) -> Span | None:
-        """Record an event for a body of exactly a type, an open span's own id, and the event."""
-        try:
-            span, event = self._spans[body["span_id"]], body["event"]
-        except (KeyError, TypeError):
-            return None
-        if span.ending is not None or type(event) is not str or not event:
-            return None
-        if span is self._newest_unclaimed:
-            self._newest_unclaimed = None
-        elif self._unclaimed:
-            self._heard(span, span.span_id)
-        span.add_event(self._event_names.get(event) or self._one_copy(event), self.clock.now_us, None, self.limits)
-        return span
-
-    def plain_span_end(self, body: Body) -> Span | None:
-        """End a span for a body of exactly a type, an open span's own id, and a status."""
-        try:
-            span, status = self._spans[body["span_id"]], body["status"]
-        except (KeyError, TypeError):
-            return None
-        end_us = self.clock.now_us
-        if span.ending is not None or status not in STATUSES or end_us < span.start_us:
-            return None
-        if span is self._newest_unclaimed or self._unclaimed:
-            self._heard(span, span.span_id)
-        self._end(span, end_us, status, None)
-        return span
-
     # -- what the node needs besides --
 
     def generate(self) -> str:
@@ -252,8 +204,6 @@ class SpanManager:
         """Put the node's name before the ids of new spans; from now on everybody is told them, so nothing is claimed."""
         self._stem = f"{node_id}-span"
         self._may_claim = False
-        self._newest_unclaimed = None
-        self._unclaimed.clear()
 
     def use_real_time(self) -> None:
         """Change to the real clock and to random ids."""
@@ -298,14 +248,12 @@ class SpanManager:
 
     def _claimable(self, span_id: str, linked_id: str | None) -> Span | None:
         """Return the span that takes over an unknown id: the only open one whose id nobody knows, if it is the only one."""
-        if (self._newest_unclaimed is not None) + len(self._unclaimed) != 1 or self._may_have_given(span_id):
+        if self._unclaimed != 1 or not self._may_claim or self._may_have_given(span_id):
             return None
-        span = self._newest_unclaimed
-        if span is None:
-            # Not by iteration: that walks over every entry ever removed, each time; popitem shortens the way for the next.
-            own_id, span = self._unclaimed.popitem()
-            self._unclaimed[own_id] = span
-        return None if span.span_id == linked_id else span
+        if self._alone is None or not self._alone.unclaimed:
+            # Cheap, for whatever is passed here came after the span that is found, and that one after any found before it.
+            self._alone = next(span for span in reversed(self._spans.values()) if span.unclaimed)
+        return None if self._alone.span_id == linked_id else self._alone
 
     def _may_have_given(self, span_id: str) -> bool:
         """Tell whether the node may have given this id to another span, which its sender would mean."""
@@ -382,13 +330,12 @@ class SpanManager:
         span.parent = parent
         self._spans[span.span_id] = span
         if self._may_claim and kind is None and chosen_id is None:
-            if self._newest_unclaimed is not None:
-                self._unclaimed[self._newest_unclaimed.span_id] = self._newest_unclaimed
-            self._newest_unclaimed = span
+            span.unclaimed = True
+            self._unclaimed += 1
         return span
 
     def _record(self, span: Span, event: str, at_us: int, attributes: dict[str, Any] | None) -> None:
-        span.add_event(self._event_names.get(event) or self._one_copy(event), at_us, attributes, self.limits)
+        span.add_event(self._names.get(event) or self._one_copy(event), at_us, attributes, self.limits)
 
     def _add_link(self, span: Span, request: LinkRequest, linked: SpanContext) -> None:
         span.add_link(linked, request.attributes, self.limits)
@@ -397,22 +344,22 @@ class SpanManager:
 
     def _heard(self, span: Span, span_id: str) -> None:
         """Note that a message has named a span, by an id that it takes over if it is not its own."""
-        if span is self._newest_unclaimed:
-            self._newest_unclaimed = None
-        elif self._unclaimed:
-            self._unclaimed.pop(span.span_id, None)
+        if not span.unclaimed:
+            return
+        span.unclaimed = False
+        self._unclaimed -= 1
         if span_id != span.span_id:
             del self._spans[span.span_id]
             span.span_id = span_id
             self._spans[span_id] = span
 
-    def _one_copy(self, event: str) -> str:
+    def _one_copy(self, name: str) -> str:
         """Keep one copy of a name that many events have: a tenth of the memory of an open span."""
-        if len(event) <= _COPIED_CHARACTERS:
-            if len(self._event_names) >= _COPIED_NAMES:
-                self._event_names.clear()
-            self._event_names[event] = event
-        return event
+        if len(name) <= _COPIED_CHARACTERS:
+            if len(self._names) >= _COPIED_NAMES:
+                self._names.clear()
+            self._names[name] = name
+        return name
 
     def _end(self, span: Span, end_us: int, status: str, error: str | None) -> None:
         """End a span and keep it; forget the one that ended first when too many are kept."""

@@ -1,9 +1,11 @@
-"""Lines: bytes cut into lines, and one line read as one JSON object.
+"""Lines: bytes cut into lines, and lines read as JSON objects.
 
 Owns framing and strict JSON; knows nothing of what a message means.
-Strategy: nearly every line is short, so short that it cannot break the bounds on nesting and digits, and is JSON from its
-first byte to its last.  Those go straight to the C scanner; whatever it does not take whole is judged again, slowly.
-Traps: the scanner ignores what follows the value, and says "no JSON here" with StopIteration.
+Strategy: `decode` is the judge of a line, and slow.  Nearly every line is so short that it cannot break the bounds on nesting
+and digits, and is JSON from its first byte to its last, so `read_ahead` gives lines to the C scanner, many at once, and
+leaves to the judge what the scanner does not take whole.
+Traps: the scanner ignores what follows a value, and says "no JSON here" with StopIteration.  Lines that are read as one
+array may balance only together; see `_read_together`.
 Read next: `node.py`, which gives each object its meaning.
 """
 
@@ -16,14 +18,24 @@ from .errors import MalformedLineError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable
+    from collections.abc import Iterator
+    from typing import Any, Callable, Union
+
+    #: A line without its end; bytes if it is not UTF-8.
+    Line = Union[str, bytes]
+    #: What a line says.
+    Message = dict[str, Any]
 
 #: Deepest nesting of a line; the outermost object is the first level.  Far below where Python's own recursion ends.
 MAX_DEPTH = 200
 #: Most digits of an integer: reading one takes quadratic time.  CPython's own default limit is the same.
 MAX_DIGITS = 4300
-#: Bytes of a line that can neither nest deeper than MAX_DEPTH (a level opens and closes) nor hold more than MAX_DIGITS.
+#: Characters of a line that cannot nest deeper than MAX_DEPTH, since a level opens and closes.
 SHORT_LINE = 2 * MAX_DEPTH
+#: Lines that are read at once: with fewer, the scanner makes more copies of each key; with more, one bad line costs more.
+LINES_AT_ONCE = 64
+#: What is put between lines that are read at once: a word of JSON that has no other spelling.
+_NULL = "null"
 
 _BOM = b"\xef\xbb\xbf"
 
@@ -42,22 +54,26 @@ class LineBuffer:
         self._pending = bytearray()
         self._at_start = True
 
-    def feed(self, data: bytes) -> list[bytes]:
+    def feed(self, data: bytes) -> list[Line]:
         """Take the next bytes; return the lines that they complete, without their `\\n`."""
         if self._at_start:
             data = self._skip_bom(data)
-        lines = data.split(b"\n")
-        rest = lines.pop()
-        if rest or self._pending:
-            if lines:
-                lines[0] = bytes(self._pending) + lines[0]
-                self._pending.clear()
+        whole, end, rest = data.rpartition(b"\n")
+        if end:
+            whole = bytes(self._pending) + whole
+            self._pending.clear()
+        if rest:
             self._pending += rest[: max(0, self._room - len(self._pending))]
-        return lines
+        if not end:
+            return []
+        try:
+            return whole.decode().split("\n")  # type: ignore[return-value]  # a list of both
+        except UnicodeDecodeError:
+            return [as_text(line) for line in whole.split(b"\n")]
 
-    def finish(self) -> list[bytes]:
+    def finish(self) -> list[Line]:
         """Return the last line, if the input ended without its end."""
-        lines = [bytes(self._pending)] if self._pending else []
+        lines = [as_text(bytes(self._pending))] if self._pending else []
         self._pending.clear()
         return lines
 
@@ -69,21 +85,85 @@ class LineBuffer:
         return data[len(_BOM) :] if data.startswith(_BOM) else data
 
 
-def decode(line: bytes, max_line_bytes: int) -> dict[str, Any] | None:
+def as_text(line: bytes) -> Line:
+    """Decode a line; what is not UTF-8 stays bytes."""
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        return line
+
+
+def read_ahead(lines: list[Line], max_line_bytes: int) -> Iterator[list[Message | Line]]:
+    """Read lines, some at once, as far as that is quick.
+
+    Args:
+        lines: without their ends.
+        max_line_bytes: the longest line.
+    Returns:
+        The lines again, a few at a time: each as its message or, for `decode` to judge, as it is.
+    """
+    # No character takes more bytes than four.
+    max_characters = min(MAX_DIGITS, max_line_bytes // 4)
+    for at in range(0, len(lines), LINES_AT_ONCE):
+        some = lines[at : at + LINES_AT_ONCE]
+        yield _read_together(some, max_characters) or [_read_alone(line, max_characters) for line in some]
+
+
+def _read_together(lines: list[Line], max_characters: int) -> list[Message | Line] | None:
+    """Read lines as one array, nulls between them; None if that does not show what each of them is.
+
+    No line holds the word null, so every null is one of those between.  As each is found between two values of the array
+    and not within one, no line's value goes on into the next line, and each line is one value.
+    """
+    try:
+        text = f"[{f',{_NULL},'.join(lines)}]"  # type: ignore[arg-type]  # the error that bytes raise is caught
+        if text.count(_NULL) != len(lines) - 1 or not _is_harmless(text, max(map(len, lines)), max_characters):
+            return None
+        values, end = scan(text, 0)
+    except (StopIteration, TypeError, ValueError):
+        return None
+    messages, between = values[::2], values[1::2]
+    if end != len(text) or len(messages) != len(lines) or between != [None] * len(between):
+        return None
+    return messages if set(map(type, messages)) == {dict} else None
+
+
+def _read_alone(line: Line, max_characters: int) -> Message | Line:
+    """Read a line; give it back if it is no object from its first character to its last."""
+    try:
+        # The errors that bytes raise are caught.
+        if _is_harmless(line, len(line), max_characters):  # type: ignore[arg-type]
+            message, end = scan(line, 0)  # type: ignore[arg-type]
+            if end == len(line) and type(message) is dict:
+                return message
+    except (StopIteration, TypeError, ValueError):
+        pass
+    return line
+
+
+def _is_harmless(text: str, longest_line: int, max_characters: int) -> bool:
+    """Tell whether no line in a text can be too long, nest too deep or hold too many digits."""
+    if longest_line <= SHORT_LINE:
+        return longest_line <= max_characters
+    return longest_line <= max_characters and text.count("{") + text.count("[") <= MAX_DEPTH
+
+
+def decode(line: Line, max_line_bytes: int) -> Message | None:
     """Read one line as a JSON object.
 
     Args:
-        line: its bytes, without the `\\n`.
+        line: without its `\\n`.
         max_line_bytes: the longest line, its end not counted.
     Returns:
         The object, or None for a blank line.
     Raises:
         MalformedLineError: the line is no strict JSON object or breaks a bound.
     """
-    if len(line) - line.endswith(b"\r") > max_line_bytes:
+    data = line.encode() if isinstance(line, str) else line
+    if len(data) - data.endswith(b"\r") > max_line_bytes:
         raise MalformedLineError(f"the line is longer than {max_line_bytes} bytes and was skipped")
     try:
-        text = line.decode()
+        text = data.decode()
     except UnicodeDecodeError as error:
         raise MalformedLineError(f"the line is not UTF-8: byte {error.start + 1} fits nothing") from None
     text = text.strip(" \t\r")
@@ -126,7 +206,7 @@ def _no_constant(literal: str) -> None:
 
 
 _STRICT = json.JSONDecoder(parse_float=_finite, parse_int=_bounded, parse_constant=_no_constant)
-#: The same for a SHORT_LINE, whose integers need no check: `scan(text, 0)` gives the value and where it ended.
+#: The same for text whose integers need no check: `scan(text, 0)` gives the value and where it ended.
 scan: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder(
     parse_float=_finite, parse_constant=_no_constant
 ).scan_once  # type: ignore[attr-defined]  # the stubs leave it out

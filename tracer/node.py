@@ -16,20 +16,24 @@ from .errors import (
     UnsupportedTypeError,
 )
 from .fields import maybe_integer, maybe_texts, text, wrong
-from .messages import SHORT_LINE, decode, scan
+from .messages import as_text, decode, read_ahead
+from .replies import Origin
 from .span import Span
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from typing import Any, Callable, Optional
 
     from .fields import Body
     from .manager import SpanManager
-    from .span import Origin
+    from .messages import Line, Message
 
-    #: Who serves a message; the field that must be there for it to be answered, None if it always is; who writes the opening
-    #: of the answer, None if there is none.
-    Action = tuple[Callable[[Body], Any], Optional[str], Optional[Callable[[Any], str]]]
+    #: Makes a line of a result, what stands before the body, and what comes after its fields.
+    Writer = Callable[[Any, str, str], str]
+    #: Who serves a message; the field that must be there for it to be answered, None if it always is; who writes the answer,
+    #: None if there is none.
+    Action = tuple[Callable[[Body], Any], Optional[str], Optional[Writer]]
 
 #: Longest line, its end not counted; larger than any message that a person or Maelstrom sends.
 MAX_LINE_BYTES = 1 << 20
@@ -68,69 +72,61 @@ class Node:
         self._clock = manager.clock
         self._complain = complain
         self._max_line_bytes = max_line_bytes
-        self._short_line = min(SHORT_LINE, max_line_bytes)
         self._auto_clock = auto_clock
         #: The name that `init` gave; None the plain way.
         self.node_id: str | None = None
         # How many messages were sent the Maelstrom way; the next one's msg_id.
         self._sent = 0
-        # The envelopes sent lately: the addresses, one copy for all spans created under them, and the opening text.
-        self._envelopes: dict[Origin, tuple[Origin, str]] = {}
+        # The origins of late, by src and dest: one copy for all spans that come from there.
+        self._origins: dict[tuple[str, str], Origin] = {}
+        # Whether messages are served the plain way, by the clock that was chosen.
+        self._is_plain = not auto_clock
         self._actions = self._table(maelstrom=False)
-        # Only the plain way, and not before the clock is chosen.
-        self._takes_shortcuts = not auto_clock
 
     def answer(self, line: bytes) -> str | None:
-        """Serve one line.
+        """Serve one line, which comes without its `\\n`; return its reply, or None if there is none."""
+        (lines,) = read_ahead([as_text(line)], self._max_line_bytes)
+        return next(self.answers(lines), None)
 
-        Args:
-            line: without its `\\n`.
-        Returns:
-            The reply, without an end of line; None if there is none.
-        """
-        try:
-            # Nearly every line is short and JSON from its first byte to its last; any other is read with more care.
-            text = line.decode()
-            message, end = scan(text, 0) if len(line) <= self._short_line else (None, 0)
-            if end != len(text) or type(message) is not dict:
-                message = self._read_carefully(line)
-        except (ValueError, StopIteration):
-            message = self._read_carefully(line)
-        if message is None:
-            return None
-        clock = self._clock
-        if clock.tick_us:
-            clock.now_us += clock.tick_us  # type: ignore[misc]  # a clock with a tick is set
-        if len(message) == 3 and self._takes_shortcuts:
-            # The plain way's most common messages, which need few checks; the span is None if it is none of them.
+    def answers(self, lines: Iterable[Message | Line]) -> Iterator[str]:
+        """Serve lines in turn, as `read_ahead` gives them; give each reply before the next line is taken."""
+        for line in lines:
+            message = line if isinstance(line, dict) else self._judged(line)
+            if message is None:
+                continue
+            self._clock.tick()
+            body, origin = message, None
             if "body" in message:
-                if self._create_plain_span(message) is not None:
-                    return None
-            elif (message_type := message.get("type")) == "span_event":
-                if self._manager.plain_span_event(message) is not None:
-                    return None
-            elif message_type == "span_end":
-                span = self._manager.plain_span_end(message)
-                if span is not None:
-                    return self._send(replies.span_ended(span), None, span.origin)
-        if "body" not in message:
-            return self._serve(message, None)
-        body, src, dest = message["body"], message.get("src", ""), message.get("dest", "")
+                body, origin = message["body"], self._origin(message)
+                if origin is None:
+                    continue
+            reply = self._serve(body, origin)
+            if reply is not None:
+                yield reply
+
+    def _judged(self, line: Line) -> Message | None:
+        """Return the message that is on a line; None if there is none, and complain unless the line is blank."""
+        try:
+            return decode(line, self._max_line_bytes)
+        except MalformedLineError as refused:
+            self._complain(str(refused))
+            return None
+
+    def _origin(self, envelope: dict[str, Any]) -> Origin | None:
+        """Return where an envelope came from; None, and complain, if it is unusable."""
+        body, src, dest = envelope["body"], envelope.get("src"), envelope.get("dest")
         if type(body) is dict and type(src) is type(dest) is str and src and dest:
-            return self._serve(body, (src, dest))
+            return self._origins.get((src, dest)) or self._new_origin(src, dest)
         self._complain('an envelope needs "src" and "dest", non-empty strings, and "body", an object')
         return None
 
-    def _create_plain_span(self, envelope: Body) -> Span | None:
-        """Open a span for an envelope with a `create_span` of just a name and a msg_id, which the plain way leaves unanswered."""
-        try:
-            body, known = envelope["body"], self._envelopes.get((envelope["src"], envelope["dest"]))
-            name = body["name"]
-            if known is None or len(body) != 3 or body["type"] != "create_span" or type(body["msg_id"]) is not int:
-                return None
-        except (KeyError, TypeError):
-            return None
-        return self._manager.create_plain_span(name, known[0]) if type(name) is str and name else None
+    def _new_origin(self, src: str, dest: str) -> Origin:
+        origin = Origin(src, dest, self.node_id)
+        if len(src) + len(dest) <= _ADDRESS_CHARACTERS:
+            if len(self._origins) >= _ADDRESSES:
+                self._origins.clear()
+            self._origins[src, dest] = origin
+        return origin
 
     def _serve(self, body: Body, origin: Origin | None) -> str | None:
         """Serve a message; `origin` is None for a bare one."""
@@ -138,8 +134,8 @@ class Node:
             return None
         if self._auto_clock:
             self._choose_clock(body)
-        msg_id = body["msg_id"] if "msg_id" in body else None
         try:
+            msg_id = body["msg_id"] if "msg_id" in body else None
             if msg_id is not None and type(msg_id) is not int:
                 raise self._refusal(body)
             try:
@@ -147,27 +143,17 @@ class Node:
             except (KeyError, TypeError):
                 raise self._refusal(body) from None
             result = serve(body)
-            if write is None:
-                return None
-            if origin is None:
-                if type(result) is Span:
+            if type(result) is Span:
+                if origin is None:
                     origin = result.origin
-            elif body["type"] == "create_span":
-                result.origin = (self._envelopes.get(origin) or self._envelope(origin))[0]
-            if answered_if is not None and body.get(answered_if) is None:
+                elif body["type"] == "create_span":
+                    result.origin = origin
+            if write is None or (answered_if is not None and body.get(answered_if) is None):
                 return None
             # The plain way's `span_created` does not say what it replies to: the task's third example.
-            return self._send(write(result), None if write is replies.span_created else msg_id, origin)
+            return self._send(write, result, None if write is replies.span_created else msg_id, origin)
         except Exception as error:  # noqa: BLE001 - a bug in a handler must not end the node
             return self._refuse(error, body, origin)
-
-    def _read_carefully(self, line: bytes) -> dict[str, Any] | None:
-        """Read a line that is not plain and short; None if there is no message on it."""
-        try:
-            return decode(line, self._max_line_bytes)
-        except MalformedLineError as refused:
-            self._complain(str(refused))
-            return None
 
     def _table(self, maelstrom: bool) -> dict[str, Action]:
         """List the messages: who serves each, when it is answered, and how."""
@@ -198,15 +184,16 @@ class Node:
             self.node_id = node_id
             self._manager.use_name(node_id)
             self._actions = self._table(maelstrom=True)
-            self._takes_shortcuts = False
-            self._envelopes.clear()
+            self._origins.clear()
+            self._is_plain = False
         elif self.node_id != node_id:
             raise NodeNameError(node_id, self.node_id)
 
     def _echo(self, body: Body) -> Any:
-        if body.get("echo") is None:
+        value = body.get("echo")
+        if value is None:
             raise wrong("echo", "any JSON", None)
-        return body["echo"]
+        return value
 
     def _generate(self, body: Body) -> str:
         return self._manager.generate()
@@ -214,7 +201,7 @@ class Node:
     def _choose_clock(self, body: Body) -> None:
         """Take the real clock if the first message is an `init`, whether it is accepted or not."""
         self._auto_clock = False
-        self._takes_shortcuts = True
+        self._is_plain = True
         if body.get("type") == "init":
             self._manager.use_real_time()
             self._clock = self._manager.clock
@@ -231,11 +218,10 @@ class Node:
     def _refuse(self, error: Exception, body: Body, origin: Origin | None) -> str | None:
         """Complain about a message that failed, and answer it if it can be."""
         if isinstance(error, RequestError):
-            code, sentence = error.code, str(error)
-            self._complain(sentence)
+            self._complain(str(error))
         else:
-            code, sentence = RequestError.code, f"this node has a bug: {type(error).__name__}"
             self._complain(_traceback(error))
+            error = RequestError(f"this node has a bug: {type(error).__name__}")
         msg_id = body.get("msg_id")
         if type(msg_id) is not int:
             return None
@@ -243,28 +229,22 @@ class Node:
         if origin is None and type(message_type) is str and message_type in _ABOUT_A_SPAN:
             span = self._manager.addressee(body, claims=_ABOUT_A_SPAN[message_type])
             origin = None if span is None else span.origin
-        return self._send(replies.error(code, sentence), msg_id, origin)
+        return self._send(replies.error, error, msg_id, origin)
 
-    def _send(self, opening: str, in_reply_to: int | None, origin: Origin | None) -> str:
-        """Put the end to a body, and the envelope around it if it goes back to an envelope."""
-        if in_reply_to is not None:
-            opening = f'{opening}, "in_reply_to": {in_reply_to}'
-        if self.node_id is not None:
-            opening = f'{opening}, "msg_id": {self._sent}'
-            self._sent += 1
-        if origin is None:
-            return opening + "}"
-        return f"{(self._envelopes.get(origin) or self._envelope(origin))[1]}{opening}}}}}"
-
-    def _envelope(self, origin: Origin) -> tuple[Origin, str]:
-        """Return addresses and the opening of the envelope that answers them."""
-        src, dest = origin
-        made = (origin, replies.envelope(self.node_id or dest, src))
-        if len(src) + len(dest) <= _ADDRESS_CHARACTERS:
-            if len(self._envelopes) >= _ADDRESSES:
-                self._envelopes.clear()
-            self._envelopes[origin] = made
-        return made
+    def _send(self, write: Writer, result: Any, in_reply_to: int | None, origin: Origin | None) -> str:
+        """Write a reply, in an envelope if it goes back to one."""
+        before, after = "", "}"
+        if origin is not None:
+            if origin.node_id is not self.node_id:
+                # It was met before the `init`.
+                origin = self._new_origin(origin.src, origin.dest)
+            before, after = origin.opening, "}}"
+        answering = "" if in_reply_to is None else f', "in_reply_to": {in_reply_to}'
+        if self.node_id is None:
+            return write(result, before, answering + after)
+        reply = write(result, before, f'{answering}, "msg_id": {self._sent}{after}')
+        self._sent += 1
+        return reply
 
 
 def _traceback(error: Exception) -> str:

@@ -15,10 +15,9 @@ if TYPE_CHECKING:
     from typing import Any, Optional, Union
 
     from .limits import Limits
+    from .replies import Origin
 
     Refusal = Union[SpanExistsError, SpanNotFoundError, SpanEndedError]
-    #: `src` and `dest` of the envelope that a span was created in.
-    Origin = tuple[str, str]
     #: Time in microseconds, one of STATUSES, and what went wrong if that was said.
     Ending = tuple[int, str, Optional[str]]
     #: A name, a time in microseconds, and attributes.
@@ -108,6 +107,8 @@ class Span:
         kind: one of KINDS.
         start_us: microseconds since the Unix epoch, as every time here.
         trace_id, own_id, flags: its identity in the trace; see `SpanContext`.
+        origin: the envelope that it was created in; None for a bare message.
+        unclaimed: whether nobody has been told or has said its id, so that it may still take over another one.
     """
 
     # Few and bare slots: a hundred thousand open spans are held at about 600 bytes each.
@@ -126,10 +127,20 @@ class Span:
         "span_id",
         "start_us",
         "trace_id",
+        "unclaimed",
     )
 
     def __init__(
-        self, span_id: str, name: str, kind: str, start_us: int, trace_id: int, own_id: int, flags: int
+        self,
+        span_id: str,
+        name: str,
+        kind: str,
+        start_us: int,
+        trace_id: int,
+        own_id: int,
+        flags: int,
+        origin: Origin | None = None,
+        unclaimed: bool = False,
     ) -> None:
         self.span_id = span_id
         self.name = name
@@ -138,8 +149,8 @@ class Span:
         self.trace_id = trace_id
         self.own_id = own_id
         self.flags = flags
-        #: `src` and `dest` of the envelope that it was created in; None for a bare message.
-        self.origin: Origin | None = None
+        self.origin = origin
+        self.unclaimed = unclaimed
         #: The parent's identity; None for the root of a trace.
         self.parent: SpanContext | None = None
         #: None as long as none was set.
@@ -207,15 +218,14 @@ class Span:
 
     def add_event(self, name: str, timestamp_us: int, attributes: dict[str, Any] | None, limits: Limits) -> None:
         """Record something that happened at a point in time, or count it as dropped."""
-        events = self._events
-        if (0 if events is None else len(events)) >= 3 * limits.events:
-            self._dropped = (self._dropped[0] + 1, self._dropped[1])
-            return
         kept = None if attributes is None else bounded(attributes, limits.event_attributes, limits.value_characters)
-        if events is None:
+        events = self._events
+        if events is None and limits.events:
             self._events = [name, timestamp_us, kept]
-        else:
+        elif events is not None and len(events) < 3 * limits.events:
             events += (name, timestamp_us, kept)
+        else:
+            self._dropped = (self._dropped[0] + 1, self._dropped[1])
 
     def add_link(self, context: SpanContext, attributes: dict[str, Any] | None, limits: Limits) -> None:
         """Relate this span to another one, or count the link as dropped."""

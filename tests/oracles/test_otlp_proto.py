@@ -80,7 +80,7 @@ def sent_attributes(attributes: object) -> tuple[list[tuple], int]:
 
 def name_of(span: Span) -> str:
     """Return the name of the service that a span belongs to."""
-    return "own" if span.origin is None else whole(span.origin[0])
+    return "own" if span.origin is None else whole(span.origin.src)
 
 
 class ProtoTests(unittest.TestCase):
