@@ -188,7 +188,7 @@ def _percent_decoded(text: str) -> str:
         ValueError: a percent sign without two hex digits, or no UTF-8.
     """
     try:
-        encoded = text.encode("utf-8", "surrogateescape")
+        encoded = text.encode(errors="surrogateescape")
         return _PERCENT.sub(lambda escape: bytes((int(escape[1] or b"", 16),)), encoded).decode()
     except ValueError:
         raise ValueError(f"{quoted(text)} is no percent-encoded UTF-8") from None
