@@ -76,6 +76,7 @@ class HostileNamesTests(unittest.TestCase):
             "\U0001f1e9\U0001f1ea": "DE",
             "e\u0301\u0302\u0303\u0304x": "\u00e9\u0302\u0303x",
             "\u0301x": "\\u0301x",
+            "a\u20ddx": "a\\u20ddx",
             "\u05d0\u05d1": "\u05d0\u05d1",
             "\u6f22": "\u6f22",
         }.items():
@@ -86,7 +87,10 @@ class HostileNamesTests(unittest.TestCase):
 
     def test_right_to_left_is_escaped_where_digits_would_follow(self) -> None:
         """A terminal that writes from right to left would draw the duration into such a name."""
-        self.assertIn("\\u05d", drawn(create("a", "\u05d0\u05d1"), end("a"), width=43))
+        for name, text in {"Hebrew": "\u05d0", "Arabic": "\u0645", "Arabic digits": "\u0660"}.items():
+            with self.subTest(name):
+                self.assertIn(f"\\u{ord(text):04x} ", drawn(create("a", text), end("a"), width=43))
+                self.assertIn(f"{text} ", drawn(create("a", text), end("a"), width=44))
 
     def test_wide_character_is_not_cut_in_half(self) -> None:
         """A wide character that has room for one of its two columns gives way to the ellipsis and a space."""

@@ -162,6 +162,7 @@ class PictureTests(unittest.TestCase):
         self.assertEqual(without_colour(coloured), drawn(*messages, width=70))
         self.assertEqual([line for line in lines(coloured) if "\x1b" in line.rpartition("\x1b[0m")[2]], [])
         self.assertIn("\x1b[31mERROR\x1b[0m", coloured)
+        self.assertIn("\x1b[31m! gave up\x1b[0m", coloured)
         self.assertIn("\x1b[33mopen \x1b[0m", coloured)
 
     def test_open_span_is_drawn_up_to_now(self) -> None:

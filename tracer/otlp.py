@@ -208,7 +208,7 @@ class Resources:
             others = resource_attributes(environment.get("OTEL_RESOURCE_ATTRIBUTES", ""))
         except ValueError as error:
             say(f"OTEL_RESOURCE_ATTRIBUTES is passed over: {error}")
-        named = others.pop("service.name", "")
+        named = others.pop("service.name", None)
         self._own = environment.get("OTEL_SERVICE_NAME") or named or "unknown_service"
         self._others = "".join([f",{key_value(key, value)}" for key, value in others.items()])
 
