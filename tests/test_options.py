@@ -81,8 +81,7 @@ class OptionsTests(unittest.TestCase):
         for sentence in (
             "usage: main.py [-h] [--clock {auto,simulated,real}]",
             "Keeps spans for others: one JSON message a line on stdin, one JSON reply a line on stdout. ",
-            "--clock {auto,simulated,real} where time comes from; "
-            "auto is real if the first message is an init, else simulated (default) ",
+            "} where time comes from; auto is real if the first message is an init, else simulated (default) ",
             "--tick-us N microseconds that the simulated clock adds a line (default 5000) ",
             "--export FILE append ended spans to FILE as OpenTelemetry JSON lines ",
             "--timeline draw the traces on stderr at the end of input ",
