@@ -226,6 +226,16 @@ class SentenceTests(unittest.TestCase):
                 self.assertIsInstance(error, MalformedRequestError)
                 self.assertEqual(str(error), sentence)
 
+    def test_first_of_several_wrong_fields_is_named(self) -> None:
+        """Whichever way Python hashes strings, it is always the same field that a refusal names."""
+        fields = ["name", "kind", "span_id", "parent_span_id", "traceparent", "attributes", "links", "timestamp_us"]
+        while fields:
+            wrong_ones = dict.fromkeys(reversed(fields), 1.5)
+            with self.subTest(fields[0]):
+                reply = session().body({"type": "create_span", "msg_id": 1, "name": "n", **wrong_ones})
+
+                self.assertTrue(reply["text"].startswith(f'"{fields.pop(0)}" must be '), reply["text"])
+
     def test_sentence_says_what_was_expected(self) -> None:
         """Each form has its words, under the name of the field where it stands."""
         create = {"type": "create_span", "name": "n"}
