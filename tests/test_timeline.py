@@ -231,6 +231,7 @@ class ShapeTests(unittest.TestCase):
         self.assertEqual(len(picture), 1_001)
         labels = [line.split("  INTERNAL")[0].rstrip() for line in (*picture[1:4], picture[-1])]
         self.assertEqual(labels, ["s0", "└ s1", "  └ s2", "…         └ s999"])
+        self.assertEqual({line.index("└") for line in picture[7:]}, {10})
 
     def test_a_thousand_traces_take_two_lines_each(self) -> None:
         """Traces of one span follow each other without blank lines, in order."""

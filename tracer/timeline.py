@@ -65,7 +65,7 @@ def render(
     left = DRAWN_SPANS
     for spans in traces:
         if left > 0:
-            rows = _rows(spans, pen, _indent(width))[:left]
+            rows = _rows(spans, pen, width // 8)[:left]
             drawn.append((Trace(spans, now_us), rows))
             left -= len(rows)
     lines = _Picture(width, pen, drawn).lines()
@@ -121,7 +121,10 @@ def _by_trace(spans: chain[Span]) -> list[list[Span]]:
 
 
 def _rows(spans: list[Span], pen: Pen, indent: int) -> list[Row]:
-    """Put the spans of a trace in the order of their lines: children under their parents, in order of start."""
+    """Put the spans of a trace in the order of their lines: children under their parents, in order of start.
+
+    Levels are indented by so many columns at most; beyond, deeper ones stand below each other.
+    """
     known = {span.own_id for span in spans}
     children: dict[int, list[Span]] = {}
     tops: list[Span] = []
@@ -145,11 +148,6 @@ def _rows(spans: list[Span], pen: Pen, indent: int) -> list[Row]:
                     further = pen.deeper + further[3:]
                 stack.append((child, guides + (pen.corner if is_last else pen.branch), further))
     return rows
-
-
-def _indent(width: int) -> int:
-    """Return the most columns that levels are indented by; beyond, deeper ones stand below each other."""
-    return max(2, width // 8 // 2 * 2)
 
 
 class Trace:
