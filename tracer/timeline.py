@@ -213,7 +213,7 @@ class _Picture:
         size = 0
         for trace, rows in self._drawn:
             # A trace of one span is told from the next one by its header.
-            if lines and (trace.size > 1 or size > 1):
+            if size > 1 or (size and trace.size > 1):
                 lines.append("")
             size = trace.size
             lines += self._header(trace)
@@ -254,8 +254,8 @@ class _Picture:
         cells = pen.bar(low, high, self._bar, span.end_us is None)
         for name, timestamp_us, _ in span.events:
             cell = min(max((timestamp_us - trace.start_us) * self._bar // total, 0), self._bar - 1)
-            if span.start_us <= timestamp_us <= end_us:
-                cell = min(max(cell, low // 2), (high - 1) // 2)
+            if timestamp_us <= end_us:
+                cell = min(cell, (high - 1) // 2)
             if cells[cell] != pen.exception:
                 cells[cell] = pen.exception if name == "exception" else pen.event
         return pen.marked(style, "".join(cells).rstrip(), _EVENT, _ERROR)
@@ -275,7 +275,7 @@ def readable(duration_us: int) -> str:
     size, unit = next(pair for pair in _UNITS if duration_us >= pair[0] or pair[0] == 1)
     whole, rest = divmod(duration_us, size)
     digits = max(0, 3 - len(str(whole)))
-    fraction = f"{rest * 10**digits // size:0{digits}}".rstrip("0") if digits else ""
+    fraction = f"{rest * 10**digits // size:0{digits}}".rstrip("0")
     return f"{whole}.{fraction} {unit}" if fraction else f"{whole} {unit}"
 
 
