@@ -206,7 +206,7 @@ class SentenceTests(unittest.TestCase):
     """What a refusal says about the value that came."""
 
     def test_sentence_shows_what_came(self) -> None:
-        """Strings are quoted and cut, numbers shown, everything else named by its kind; all of it ASCII."""
+        """Strings are quoted and cut, numbers shown, everything else named by its kind, also what JSON does not have."""
         cases = {
             '"f" is missing; it must be x': None,
             '"f" must be x, not "a\\n\\u00e9\\ud800\\u007f"': "a\né\ud800\x7f",
@@ -218,6 +218,7 @@ class SentenceTests(unittest.TestCase):
             '"f" must be x, not a number with a fraction': 1.5,
             '"f" must be x, not an array': [],
             '"f" must be x, not an object': {},
+            '"f" must be x, not a tuple': (),
         }
         for sentence, value in cases.items():
             with self.subTest(value=value):

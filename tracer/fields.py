@@ -174,5 +174,6 @@ def wrong(field: str, expected: str, value: object) -> MalformedRequestError:
     elif type(value) is str:
         came = quoted(value)
     else:
-        came = _JSON_TYPES[type(value)]
+        # A caller in Python may hand in what JSON does not have.
+        came = _JSON_TYPES.get(type(value), f"a {type(value).__name__}")
     return MalformedRequestError(f'"{field}" must be {expected}, not {came}')
