@@ -42,19 +42,28 @@ def main() -> int:
         mutmut("run", "--max-children", options.max_children, *options.patterns, capture_output=False)
     counts = collections.defaultdict(collections.Counter)
     known = equivalents()
+    met = set()
     for mutant, outcome in outcomes(options.patterns):
-        if outcome not in KILLED:
+        found = "killed" if outcome in KILLED else outcome
+        if found != "killed":
             change = change_of(mutant)
-            outcome = "equivalent" if change in known else tried(mutant)
-            if outcome == "survived":
+            met.add(change)
+            found = "equivalent" if change in known else tried(mutant)
+            if found == "survived":
                 print(f"\nsurvived: {mutant}\n{change}", flush=True)
-        counts[mutant.rpartition(".")[0]][outcome if outcome not in KILLED else "killed"] += 1
+        counts[mutant.rpartition(".")[0]][found] += 1
+    if not options.patterns:
+        for change in sorted(known - met):
+            print(f"\nlisted, but killed or gone:\n{change}")
     return report(counts)
 
 
 def mutmut(*arguments: str, **options: object) -> str:
     """Run a command of mutmut; return what it printed."""
-    process = subprocess.run(["mutmut", *arguments], **{"check": True, "text": True, "capture_output": True, **options})
+    # Tests that start `main.py` by itself need the interpreter that has mutmut.
+    path = os.path.dirname(sys.executable) + os.pathsep + os.environ.get("PATH", os.defpath)
+    usual = {"check": True, "text": True, "capture_output": True, "env": {**os.environ, "PATH": path}}
+    process = subprocess.run(["mutmut", *arguments], **{**usual, **options})
     return process.stdout or ""
 
 
