@@ -24,7 +24,7 @@ EQUIVALENT = os.path.join(TOP, "tests", "mutation", "equivalent.txt")
 #: What mutmut calls a mutant that a test noticed.
 KILLED = {"killed", "timeout", "segfault"}
 #: How long the inner ring may take over a mutant, in seconds; one that hangs has been noticed.
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 300
 
 
 def main() -> int:
