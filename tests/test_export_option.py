@@ -139,6 +139,10 @@ class ExportOptionTests(unittest.TestCase):
             b'tracer: 1 span was lost: "/dev/full" took no more\n',
         )
 
+        code, _, err = run_here(LIFE + OPENED, "--export", FULL)
+        self.assertIn(b"tracer: 2 spans were lost: ", err)
+        self.assertEqual(code, 1)
+
     @unittest.skipUnless(os.path.exists(FULL), "the system has no device that is always full")
     def test_signal_wins_over_lost_spans(self) -> None:
         """The exit code tells of the signal, stderr of the lost spans."""

@@ -12,6 +12,7 @@ import unittest
 from contextlib import contextmanager
 from unittest import mock
 
+from tests.helpers import descriptors
 from tests.otlp_cases import names_of, spans_of
 from tracer import CountedIds, Limits, SimulatedClock, Span, SpanManager, exporter
 from tracer.exporter import FileExporter
@@ -79,14 +80,32 @@ class FileExporterTests(InDirectoryTests):
 
     def test_file_is_made_as_any_other(self) -> None:
         """A new file's permissions are what the umask leaves of 0666."""
-        before = os.umask(0o027)
-        try:
-            self.exporter().close([], 0, "")
-        finally:
-            os.umask(before)
+        for umask, mode in ((0o027, 0o640), (0, 0o666)):
+            with self.subTest(oct(umask)):
+                before = os.umask(umask)
+                try:
+                    self.exporter().close([], 0, "")
+                finally:
+                    os.umask(before)
 
-        self.assertEqual(stat.S_IMODE(os.stat(self.path).st_mode), 0o640)
-        self.assertEqual(self.read(), b"")
+                self.assertEqual(stat.S_IMODE(os.stat(self.path).st_mode), mode)
+                self.assertEqual(self.read(), b"")
+                os.unlink(self.path)
+
+    def test_stdout_is_refused(self) -> None:
+        """A file that is stdout already would mix spans with replies: it is busy."""
+        with open(self.path, "wb") as file, descriptors(0, file.fileno(), 2):
+            with self.assertRaises(OSError) as refused:
+                self.exporter()
+
+        self.assertEqual(refused.exception.errno, errno.EBUSY)
+        self.assertEqual(refused.exception.strerror, "it is stdout, which carries the replies alone")
+
+    def test_variable_that_is_passed_over_is_said(self) -> None:
+        """What cannot be read in the environment is said as everything else is."""
+        FileExporter(self.path, {"OTEL_RESOURCE_ATTRIBUTES": "x"}, self.said.append).close([], 0, "")
+
+        self.assertEqual(self.said, ['OTEL_RESOURCE_ATTRIBUTES is passed over: "x" is no key=value'])
 
     def test_file_is_appended_to(self) -> None:
         """What was in the file stays."""
@@ -180,14 +199,14 @@ class FullDiskTests(InDirectoryTests):
     def test_spans_are_tried_again_with_the_next_ones(self) -> None:
         """What a full disk did not take is in the file once there is room, in order, and the trouble is said once."""
         file = self.exporter()
-        self.add(file, "a")
+        self.add(file, "a", "b")
         with files_of_at_most(len(self.read()) + 100):
-            self.add(file, "b", "c")
+            self.add(file, "c", "d")
 
-            self.assertEqual(names_of(self.path), ["a"], "the torn line is taken back")
-        self.add(file, "d")
+            self.assertEqual(names_of(self.path), ["a", "b"], "the torn line is taken back")
+        self.add(file, "e")
 
-        self.assertEqual(names_of(self.path), ["a", "b", "c", "d"])
+        self.assertEqual(names_of(self.path), ["a", "b", "c", "d", "e"])
         self.assertEqual(file.close([], 0, ""), 0)
         self.assertEqual(self.said, [f'cannot write "{self.path}": File too large; trying again with the next spans'])
 
@@ -273,6 +292,18 @@ class FullDiskTests(InDirectoryTests):
         self.assertEqual(kept, ["a", "b"])
         self.assertEqual(lost, 6)
         self.assertLessEqual(len(self.read()), 1_000)
+
+    def test_lines_that_were_written_leave_the_bound_to_others(self) -> None:
+        """The bound is for lines that wait: exactly two fit where it has room for two, however many went before."""
+        file = self.exporter()
+        self.add(file, "a")
+        line_bytes = len(self.read())
+        self.add(file, "b")
+        with mock.patch.object(exporter, "UNSAVED_BYTES", 2 * line_bytes), files_of_at_most(10):
+            self.add(file, *"cde")
+
+        self.assertEqual(file.close([], 0, ""), 1)
+        self.assertEqual(names_of(self.path), list("abcd"))
 
     def test_one_line_is_kept_whatever_its_size(self) -> None:
         """A single line past the bound is tried again all the same."""

@@ -206,17 +206,19 @@ class SentenceTests(unittest.TestCase):
     """What a refusal says about the value that came."""
 
     def test_sentence_shows_what_came(self) -> None:
-        """Strings are quoted and cut, numbers shown, everything else named by its kind; all of it ASCII."""
+        """Strings are quoted and cut, numbers shown, everything else named by its kind, also what JSON does not have."""
         cases = {
             '"f" is missing; it must be x': None,
             '"f" must be x, not "a\\n\\u00e9\\ud800\\u007f"': "a\né\ud800\x7f",
             f'"f" must be x, not "{"a" * 60}..."': "a" * 100,
             '"f" must be x, not -5': -5,
-            '"f" must be x, not an integer of many digits': 10**30,
+            '"f" must be x, not 99999999999999999999': 10**20 - 1,
+            '"f" must be x, not an integer of many digits': 10**20,
             '"f" must be x, not a boolean': True,
             '"f" must be x, not a number with a fraction': 1.5,
             '"f" must be x, not an array': [],
             '"f" must be x, not an object': {},
+            '"f" must be x, not a tuple': (),
         }
         for sentence, value in cases.items():
             with self.subTest(value=value):
@@ -224,3 +226,48 @@ class SentenceTests(unittest.TestCase):
 
                 self.assertIsInstance(error, MalformedRequestError)
                 self.assertEqual(str(error), sentence)
+
+    def test_first_of_several_wrong_fields_is_named(self) -> None:
+        """Whichever way Python hashes strings, it is always the same field that a refusal names."""
+        fields = ["name", "kind", "span_id", "parent_span_id", "traceparent", "attributes", "links", "timestamp_us"]
+        while fields:
+            wrong_ones = dict.fromkeys(reversed(fields), 1.5)
+            with self.subTest(fields[0]):
+                reply = session().body({"type": "create_span", "msg_id": 1, "name": "n", **wrong_ones})
+
+                self.assertTrue(reply["text"].startswith(f'"{fields.pop(0)}" must be '), reply["text"])
+
+    def test_sentence_says_what_was_expected(self) -> None:
+        """Each form has its words, under the name of the field where it stands."""
+        create = {"type": "create_span", "name": "n"}
+        link = 'an object with "span_id" or "traceparent"'
+        for message, sentence in [
+            ({**create, "name": ""}, '"name" must be a non-empty string, not ""'),
+            ({**create, "kind": "x"}, '"kind" must be one of INTERNAL, SERVER, CLIENT, PRODUCER, CONSUMER, not "x"'),
+            ({**create, "timestamp_us": -1}, '"timestamp_us" must be an integer from 0 to 9223372036854775, not -1'),
+            ({**create, "attributes": []}, '"attributes" must be an object with non-empty keys, not an array'),
+            (
+                {**create, "traceparent": "x"},
+                '"traceparent" must be a W3C traceparent such as 00-<32 hex digits>-<16 hex digits>-01, not "x"',
+            ),
+            (
+                {**create, "traceparent": TRACEPARENT, "parent_span_id": "span1"},
+                '"parent_span_id" and "traceparent" exclude each other: give one of them',
+            ),
+            ({**create, "links": {}}, '"links" must be a list of links, not an object'),
+            ({**create, "links": [1]}, f'"links[0]" must be {link}, not 1'),
+            ({**create, "links": [{}]}, '"links[0]" must have exactly one of "span_id" and "traceparent"'),
+            ({**create, "links": [{"span_id": 1}]}, '"links[0].span_id" must be a non-empty string, not 1'),
+            ({"type": "span_link", "span_id": "span1"}, f'"link" is missing; it must be {link}'),
+            (
+                {"type": "init", "node_id": "n1", "node_ids": [0]},
+                '"node_ids" must be a list of strings, not an array',
+            ),
+        ]:
+            with self.subTest(sentence):
+                self.assertEqual(session().body({"msg_id": 1, **message})["text"], sentence)
+
+        talk = session()
+        talk.tell("generate", msg_id="x")
+
+        self.assertIn('"msg_id" must be an integer, not "x"', talk.complaints[0])

@@ -65,15 +65,33 @@ class OptionsTests(unittest.TestCase):
                 self.assertEqual(caught.exception.code, 2)
                 self.assertIn("usage: main.py", said.getvalue())
 
+    def test_refusal_says_what_a_number_must_be(self) -> None:
+        """The sentence about a number names its option, its least and its most, and what came."""
+        said = io.StringIO()
+        with contextlib.redirect_stderr(said), self.assertRaises(SystemExit):
+            parse_options(["--tick-us", "-1"], "1")
+
+        self.assertIn(f"--tick-us: invalid whole number from 0 to {MAX_TIMESTAMP_US} value: '-1'", said.getvalue())
+
     def test_help_and_version_exit_0(self) -> None:
-        """`--help` names every option and `--version` the version, on stdout; nothing is read."""
+        """`--help` tells of every option and `--version` the version, on stdout; nothing is read."""
         code, out, err = run_here(b"nonsense\n", "--help")
         self.assertEqual((code, err), (0, b""))
-        for option in (
-            *(b"--clock", b"--tick-us", b"--export", b"--timeline", b"--max-open-spans", b"--keep-ended"),
-            *(b"--max-line-bytes", b"--verbose", b"--version", b"--help"),
+        said = " ".join(out.decode().split())
+        for sentence in (
+            "usage: main.py [-h] [--clock {auto,simulated,real}]",
+            "Keeps spans for others: one JSON message a line on stdin, one JSON reply a line on stdout. ",
+            "} where time comes from; auto is real if the first message is an init, else simulated (default) ",
+            "--tick-us N microseconds that the simulated clock adds a line (default 5000) ",
+            "--export FILE append ended spans to FILE as OpenTelemetry JSON lines ",
+            "--timeline draw the traces on stderr at the end of input ",
+            "--max-open-spans N spans that may be open at once (default 100000) ",
+            "--keep-ended N ended spans that are kept for get_span (default 1000) ",
+            "--max-line-bytes N longest line that is read (default 1048576) ",
+            "--verbose tell of every bad line in full ",
+            "--version ",
         ):
-            self.assertIn(option, out)
+            self.assertIn(sentence, said)
 
         code, out, err = run_here(b"nonsense\n", "--version")
         self.assertEqual((code, err), (0, b""))

@@ -21,6 +21,7 @@ HOSTILE = {
     "right to left": "\u05e9\u05dc\u05d5\u05dd 123 \u0645\u0631\u062d\u0628\u0627",
     "marks": "e" + "\u0301" * 10_000 + "x",
     "a leading mark": "\u0301\u20ddlead",
+    "full width": "\uff21\uff22" * 100,
     "wide": "\u6f22\u5b57" * 5_000,
     "emoji": "\U0001f680 \U0001f468\u200d\U0001f469\u200d\U0001f467 \U0001f44d\U0001f3fd \u2764\ufe0f" * 30,
     "flags": "\U0001f1e9\U0001f1ea \U0001f1e9",
@@ -76,6 +77,9 @@ class HostileNamesTests(unittest.TestCase):
             "\U0001f1e9\U0001f1ea": "DE",
             "e\u0301\u0302\u0303\u0304x": "\u00e9\u0302\u0303x",
             "\u0301x": "\\u0301x",
+            "\u202e\u0301x": "\\u202ex",
+            "\u6f22\x1bx": "\u6f22\\x1bx",
+            "a\u20ddx": "a\\u20ddx",
             "\u05d0\u05d1": "\u05d0\u05d1",
             "\u6f22": "\u6f22",
         }.items():
@@ -86,7 +90,10 @@ class HostileNamesTests(unittest.TestCase):
 
     def test_right_to_left_is_escaped_where_digits_would_follow(self) -> None:
         """A terminal that writes from right to left would draw the duration into such a name."""
-        self.assertIn("\\u05d", drawn(create("a", "\u05d0\u05d1"), end("a"), width=43))
+        for name, text in {"Hebrew": "\u05d0", "Arabic": "\u0645", "Arabic digits": "\u0660"}.items():
+            with self.subTest(name):
+                self.assertIn(f"\\u{ord(text):04x} ", drawn(create("a", text), end("a"), width=43))
+                self.assertIn(f"{text} ", drawn(create("a", text), end("a"), width=44))
 
     def test_wide_character_is_not_cut_in_half(self) -> None:
         """A wide character that has room for one of its two columns gives way to the ellipsis and a space."""
@@ -95,6 +102,20 @@ class HostileNamesTests(unittest.TestCase):
 
         self.assertEqual(label, "x" + "\u6f22" * 12 + "… ")
         self.assertEqual(columns(lines(picture)[1]), 80)
+
+    def test_text_is_cut_to_its_room(self) -> None:
+        """What fits to the column stays whole, with what stands before it; one column more is cut."""
+        for before, text, shown in (
+            ("", "12345678", "12345678"),
+            ("", "123456789", "1234567…"),
+            ("├ ", "123456", "├ 123456"),
+            ("├ ", "1234567", "├ 12345…"),
+            ("", "\u6f22" * 4, "\u6f22" * 4),
+            ("", "\u6f22" * 4 + "5", "\u6f22" * 3 + "…"),
+            ("", "é" * 9, "é" * 7 + "…"),
+        ):
+            with self.subTest(before + text):
+                self.assertEqual(Pen(True, False, True).fitted(before, text, 8), (shown, columns(shown)))
 
     def test_bar_is_drawn_to_half_a_column(self) -> None:
         """A bar begins and ends in either half of a column; without halves, and while open, a column is whole."""

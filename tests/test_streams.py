@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import unittest
 from unittest import mock
 
@@ -85,22 +86,44 @@ class InputTests(unittest.TestCase):
         self.addCleanup(os.close, writing)
         os.set_blocking(reading, False)
         with descriptors(0, 1, 2), Input(reading) as source:
-            with mock.patch("tracer.streams.select.select", lambda *waited: os.write(writing, b"late")):
+            with mock.patch(
+                "tracer.streams.select.select", side_effect=lambda *_: os.write(writing, b"late")
+            ) as waited:
                 piece = source.read()
 
         self.assertEqual(piece, b"late")
+        self.assertEqual(waited.call_args.args, ([reading], [], []))
+
+    def test_signal_that_comes_too_soon_waits_a_second_at_most(self) -> None:
+        """As long as there is input, a timer interrupts the wait for it every second; afterwards there is none."""
+        with descriptors(0, 1, 2), Input():
+            left, interval = signal.getitimer(signal.ITIMER_REAL)
+
+        self.assertTrue(0 < left <= 1)
+        self.assertEqual(interval, 1)
+        self.assertEqual(signal.getitimer(signal.ITIMER_REAL), (0, 0))
 
 
 class ClosedDescriptorTests(unittest.TestCase):
     """Standard descriptors that were closed at start."""
 
     def test_closed_descriptors_are_occupied(self) -> None:
-        """A closed stdin has ended, and writing to a closed stdout or stderr fails; open ones are left alone."""
-        before = os.fstat(1).st_ino
-        with descriptors(None, 1, None):
-            occupy_standard_descriptors()
-            end, inode = os.read(0, 10), os.fstat(1).st_ino
-            with self.assertRaises(OSError):
-                os.write(2, b"x")
+        """What was closed is at its end and takes nothing, so that no other file gets its number."""
+        for closed in ({0}, {1}, {2}, {0, 2}, {0, 1, 2}):
+            with self.subTest(closed=closed):
+                with descriptors(*(None if number in closed else number for number in range(3))):
+                    occupy_standard_descriptors()
+                    ends = [os.read(number, 10) for number in closed]
+                    for number in closed:
+                        self.assertRaises(OSError, os.write, number, b"x")
 
-        self.assertEqual((end, inode), (b"", before))
+                self.assertEqual(ends, [b""] * len(closed))
+
+    def test_open_descriptors_are_left_alone(self) -> None:
+        """What was open stays what it was."""
+        before = [os.fstat(number) for number in range(3)]
+        with descriptors(0, 1, 2):
+            occupy_standard_descriptors()
+            after = [os.fstat(number) for number in range(3)]
+
+        self.assertTrue(all(map(os.path.samestat, before, after)))

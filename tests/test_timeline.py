@@ -1,20 +1,13 @@
-"""The picture of the traces: its columns, its bars, its bounds, and its way to stderr."""
+"""The picture of the traces: its columns, its bars, its colours and its bounds."""
 
 from __future__ import annotations
 
-import os
-import pty
 import re
-import struct
 import unittest
-from fcntl import ioctl
-from termios import TIOCSWINSZ
 from unicodedata import category, east_asian_width
 
 from tests import helpers
-from tests.helpers import PATIENCE_SECONDS, SAMPLES, TOP, child_environment, line_of, run, running
-from tracer import SpanManager
-from tracer.timeline import DRAWN_SPANS, draw, readable, render
+from tracer.timeline import DRAWN_SPANS, readable, render
 
 
 def drawn(*messages: dict, width: int = 60, unicode: bool = True, colour: bool = False) -> str:
@@ -52,37 +45,9 @@ FAILED = (
 )
 
 
-def sample(part: str) -> bytes:
-    """Return the bytes of a file of the sample."""
-    with open(os.path.join(SAMPLES, f"timeline.{part}"), "rb") as file:
-        return file.read()
-
-
-def at_terminal(**variables: str) -> str:
-    """Run the sample with stderr at a terminal of 100 columns; return what comes out there."""
-    reader, writer = pty.openpty()
-    ioctl(writer, TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
-    environment = child_environment(**{"TERM": "xterm", "PYTHONIOENCODING": "utf-8", **variables})
-    run(sample("in.jsonl"), "--timeline", env=environment, stderr=writer)
-    os.close(writer)
-    with open(reader, "rb", buffering=0) as terminal:
-        said = b""
-        try:
-            while data := terminal.read(1 << 16):
-                said += data
-        except OSError:
-            pass  # How Linux says that the other side is closed.
-        return said.decode().replace("\r\n", "\n")
-
-
 def without_colour(text: str) -> str:
     """Take the escape sequences for colour out."""
     return re.sub(r"\x1b\[[0-9;]+m", "", text)
-
-
-def close_stderr() -> None:
-    """Close stderr, in a child that is about to become the node."""
-    os.close(2)
 
 
 def columns(text: str) -> int:
@@ -162,18 +127,50 @@ class PictureTests(unittest.TestCase):
         self.assertEqual(without_colour(coloured), drawn(*messages, width=70))
         self.assertEqual([line for line in lines(coloured) if "\x1b" in line.rpartition("\x1b[0m")[2]], [])
         self.assertIn("\x1b[31mERROR\x1b[0m", coloured)
+        self.assertIn("\x1b[31m! gave up\x1b[0m", coloured)
         self.assertIn("\x1b[33mopen \x1b[0m", coloured)
+
+    def test_colours_tell_kinds_and_troubles(self) -> None:
+        """The header is bold, the kind faint, the bar in its kind's colour; red and yellow are for errors and open spans."""
+        header = "\x1b[1mtrace 00000000000000000000000000000001: 1 span, 10 us\x1b[0m"
+        for kind, colour in (("INTERNAL", 32), ("SERVER", 36), ("CLIENT", 34), ("PRODUCER", 35), ("CONSUMER", 35)):
+            with self.subTest(kind):
+                picture = drawn(create("a", at=0, kind=kind), end("a", 10), width=60, colour=True)
+                bar = "█" * (47 - len(kind))
+
+                self.assertEqual(
+                    lines(picture), [header, f"a  \x1b[2m{kind}\x1b[0m OK 10 us \x1b[{colour}m{bar}\x1b[0m"]
+                )
 
     def test_open_span_is_drawn_up_to_now(self) -> None:
         """An open span is marked and drawn up to the clock's time."""
         messages = [create("a", at=0), create("b", at=10_000, parent_span_id="a"), event("b", 20_000), end("b", 40_000)]
 
+        self.assertIn(": 1 span, 30 ms, 1 open\n", drawn(create("a", at=0), event("a", 30_000)))
         self.assertEqual(
             drawn(*messages, width=65),
             "trace 00000000000000000000000000000001: 2 spans, 40 ms, 1 open\n"
             "a    INTERNAL open 40 ms ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░\n"
             "└ b  INTERNAL OK   30 ms           ██████████◆███████████████████\n",
         )
+
+    def test_bar_begins_and_ends_within_the_width(self) -> None:
+        """A span at the very end of its trace has half a column there; one of a microsecond fills what it lasts."""
+        messages = [create("a", at=0), create("b", at=1, parent_span_id="a"), end("b", 1), end("a", 1)]
+
+        self.assertEqual(
+            lines(drawn(*messages, width=64))[1:],
+            ["a    INTERNAL OK 1 us ██████████████████████████████████████████", f"└ b  INTERNAL OK 0 us {' ' * 41}▐"],
+        )
+
+    def test_event_at_the_end_of_a_span_is_marked_on_its_bar(self) -> None:
+        """The mark is on the last column that the bar has, be it whole or half of one, and on its first at the start."""
+        for end_us, bar in ((31, "◆██████████████◆"), (30, "◆█████████████◆"), (0, "◆")):
+            with self.subTest(end_us):
+                messages = [create("a", at=0), create("b", at=0, parent_span_id="a"), end("a", 80)]
+                picture = drawn(*messages, event("b", 0), event("b", end_us), end("b", end_us), width=63)
+
+                self.assertEqual(lines(picture)[2].partition(" us ")[2], bar)
 
     def test_times_out_of_order_stay_within_the_trace(self) -> None:
         """A child may start before its parent; events before and after the trace are marked at its edges."""
@@ -230,6 +227,7 @@ class ShapeTests(unittest.TestCase):
         self.assertEqual(len(picture), 1_001)
         labels = [line.split("  INTERNAL")[0].rstrip() for line in (*picture[1:4], picture[-1])]
         self.assertEqual(labels, ["s0", "└ s1", "  └ s2", "…         └ s999"])
+        self.assertEqual({line.index("└") for line in picture[7:]}, {10})
 
     def test_a_thousand_traces_take_two_lines_each(self) -> None:
         """Traces of one span follow each other without blank lines, in order."""
@@ -252,6 +250,22 @@ class ShapeTests(unittest.TestCase):
                 self.assertEqual(sum("INTERNAL" in line for line in picture), DRAWN_SPANS)
                 self.assertEqual(picture[-2:], ["", expected])
 
+    def test_what_just_fits_is_drawn(self) -> None:
+        """As many spans as are drawn leave nothing to say, also where the last of them is a trace of its own."""
+        chain = [create("root", at=0)]
+        chain += [create(f"s{i}", at=1, parent_span_id="root") for i in range(DRAWN_SPANS - 2)]
+        picture = lines(drawn(*chain, create("last", at=2), width=80))
+
+        self.assertEqual(sum("INTERNAL" in line for line in picture), DRAWN_SPANS)
+        self.assertEqual((picture[-1][:4], picture[-3]), ("last", ""))
+
+    def test_blank_lines_set_traces_of_several_spans_apart(self) -> None:
+        """Such a trace has one before it and one behind it, within the picture."""
+        pair = [create("a", at=2), create("b", at=2, parent_span_id="a")]
+        picture = lines(drawn(create("x", at=1), *pair, create("y", at=3), create("z", at=4)))
+
+        self.assertEqual([line[:1] for line in picture], ["t", "x", "", "t", "a", "└", "", "t", "y", "t", "z"])
+
     def test_no_spans_are_said(self) -> None:
         """Where there is nothing to draw, that is said."""
         self.assertEqual(drawn(), "no spans to draw\n")
@@ -262,7 +276,9 @@ class ShapeTests(unittest.TestCase):
         for width, expected in {
             60: ["trace 00000000000000000000000000000001: 1 span, 10 us", "a  INTERNAL OK 10 us " + "█" * 39],
             59: ["trace 00000000000000000000000000000001: 1 span, 10 us", "a  OK 10 us " + "█" * 47],
+            44: ["trace 00000000000000000000001: 1 span, 10 us", "a  OK 10 us " + "█" * 32],
             43: ["trace 0000000000000000000001: 1 span, 10 us", "a  10 us " + "█" * 34],
+            28: ["trace 0000001: 1 span, 10 us", "a  10 us " + "█" * 19],
             27: ["trace 000001: 1 span, 10 us", "a  " + "█" * 24],
             20: ["trace 0001: 1 span,", "10 us", "a  " + "█" * 17],
         }.items():
@@ -301,97 +317,3 @@ class ShapeTests(unittest.TestCase):
         }.items():
             with self.subTest(duration_us):
                 self.assertEqual(readable(duration_us), expected)
-
-
-class ProcessTests(unittest.TestCase):
-    """`--timeline`, through the real process."""
-
-    def test_sample_gives_its_picture(self) -> None:
-        """The sample is drawn on stderr as written down, in UTF-8 and in ASCII; stdout is the same as without."""
-        for encoding in ("utf-8", "ascii"):
-            with self.subTest(encoding):
-                environment = child_environment(COLUMNS="80", PYTHONIOENCODING=encoding)
-                process = run(sample("in.jsonl"), "--timeline", env=environment)
-
-                self.assertEqual(process.stderr.decode(), sample(f"{encoding}.txt").decode())
-                self.assertEqual(process.stdout.decode(), sample("out.jsonl").decode())
-                self.assertEqual(process.returncode, 0)
-
-    def test_width_is_80_where_nobody_says(self) -> None:
-        """Without a terminal and with no or no usable COLUMNS, 80 columns are drawn over; bounds hold."""
-        data = line_of(create("a", at=0)) + b"\n" + line_of(create("b", at=10)) + b"\n"
-        for told, expected in {"": 80, "x": 80, "0": 80, "100": 100, "1": 20, "9999999999999": 500}.items():
-            with self.subTest(told):
-                environment = child_environment(COLUMNS=told, PYTHONIOENCODING="utf-8")
-                picture = run(data, "--timeline", env=environment).stderr.decode()
-
-                self.assertEqual(max(len(line) for line in picture.split("\n") if "░░" in line), expected)
-
-    def test_colour_is_for_terminals_that_want_it(self) -> None:
-        """At a terminal there is colour over its width, but with NO_COLOR or on a dumb one; elsewhere there is none."""
-        self.assertEqual(max(columns(line) for line in without_colour(at_terminal()).split("\n")), 100)
-        for variable, value, colourful in (("NO_COLOR", "", True), ("NO_COLOR", "1", False), ("TERM", "dumb", False)):
-            with self.subTest(variable, value=value):
-                self.assertEqual("\x1b[" in at_terminal(**{variable: value}), colourful)
-        self.assertNotIn(b"\x1b", run(sample("in.jsonl"), "--timeline", env=child_environment(TERM="xterm")).stderr)
-
-    def test_signal_draws_too(self) -> None:
-        """After SIGTERM the picture is drawn, and the exit code is still 143."""
-        with running("--timeline", env=child_environment(PYTHONIOENCODING="utf-8")) as process:
-            process.stdin.write(line_of({"type": "create_span", "name": "a", "kind": "SERVER"}) + b"\n")
-            process.stdin.flush()
-            process.stdout.readline()
-            process.terminate()
-            said = process.communicate(timeout=PATIENCE_SECONDS)[1].decode()
-
-        self.assertIn("SERVER open 0 us ░", said)
-        self.assertEqual(process.returncode, 143)
-
-    def test_nothing_of_it_is_loaded_unasked(self) -> None:
-        """Without the option the module is not imported, and its tables of characters neither."""
-        for arguments, expected in ((), False), (("--timeline",), True):
-            with self.subTest(arguments):
-                loaded = run(b"", *arguments, env=child_environment(PYTHONPROFILEIMPORTTIME="1")).stderr
-
-                self.assertEqual(b"tracer.timeline" in loaded, expected)
-                self.assertEqual(b"tracer.pen" in loaded, expected)
-
-    def test_stream_of_no_encoding_gets_ascii(self) -> None:
-        """Where nothing says how stderr is encoded, ASCII is drawn."""
-        code, _, said = helpers.run_here(line_of(create("a", at=0)), "--timeline", COLUMNS="30")
-
-        self.assertIn(b"\na  0 us .\n", said)
-        self.assertEqual(code, 0)
-
-    def test_drawing_on_what_is_closed_is_quiet(self) -> None:
-        """`draw` drops what it cannot write."""
-        with helpers.descriptors(0, 1, None):
-            result = draw(SpanManager())
-
-        self.assertIsNone(result)
-
-    def test_closed_stderr_harms_nothing(self) -> None:
-        """Where stderr is closed or its reader has gone, the answers are the same."""
-        reader, writer = os.pipe()
-        os.close(reader)
-        self.addCleanup(os.close, writer)
-        for name, options in {"gone": {"stderr": writer}, "closed": {"preexec_fn": close_stderr}}.items():
-            with self.subTest(name):
-                process = run(sample("in.jsonl"), "--timeline", **options)
-
-                self.assertEqual(process.stdout, sample("out.jsonl"))
-                self.assertEqual(process.returncode, 0)
-
-
-@unittest.skipUnless(os.path.exists(os.path.join(TOP, "README.md")), "there is no README yet")
-class ReadmeTests(unittest.TestCase):
-    """The README's picture."""
-
-    def test_readme_shows_the_sample_s_picture(self) -> None:
-        """The block that the README marks as the timeline is what the sample gives on stderr."""
-        shown = re.search(
-            r"^```.*?\n(.*?)^```$", helpers.marked(helpers.readme(), "timeline"), re.DOTALL | re.MULTILINE
-        )
-        self.assertIsNotNone(shown)
-
-        self.assertEqual(shown.group(1), sample("utf-8.txt").decode())

@@ -32,7 +32,7 @@ class Complaints:
         descriptor: where stderr is.
     """
 
-    def __init__(self, verbose: bool = False, descriptor: int = 2) -> None:
+    def __init__(self, verbose: bool, descriptor: int = 2) -> None:
         self._verbose = verbose
         self._descriptor = descriptor
         self._encoding = getattr(sys.stderr, "encoding", None) or "ascii"

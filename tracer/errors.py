@@ -16,7 +16,7 @@ def quoted(text: str) -> str:
     """Show a peer's text inside a sentence: quoted, ASCII, no control characters, cut when it is long."""
     if len(text) > SHOWN_CHARACTERS:
         text = text[:SHOWN_CHARACTERS] + "..."
-    return encode_basestring_ascii(text).replace("\x7f", "\\u007f")
+    return encode_basestring_ascii(text)
 
 
 class TracerError(Exception):

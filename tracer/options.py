@@ -89,7 +89,7 @@ def _whole(least: int, most: int = sys.maxsize) -> Callable[[str], int]:
     def read(text: str) -> int:
         if text.isascii() and text.isdigit() and least <= int(text) <= most:
             return int(text)
-        raise ValueError(text)
+        raise ValueError
 
     read.__name__ = f"whole number from {least} to {most}"
     return read

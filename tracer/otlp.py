@@ -188,7 +188,7 @@ def _percent_decoded(text: str) -> str:
         ValueError: a percent sign without two hex digits, or no UTF-8.
     """
     try:
-        encoded = text.encode("utf-8", "surrogateescape")
+        encoded = text.encode(errors="surrogateescape")
         return _PERCENT.sub(lambda escape: bytes((int(escape[1] or b"", 16),)), encoded).decode()
     except ValueError:
         raise ValueError(f"{quoted(text)} is no percent-encoded UTF-8") from None
@@ -208,7 +208,7 @@ class Resources:
             others = resource_attributes(environment.get("OTEL_RESOURCE_ATTRIBUTES", ""))
         except ValueError as error:
             say(f"OTEL_RESOURCE_ATTRIBUTES is passed over: {error}")
-        named = others.pop("service.name", "")
+        named = others.pop("service.name", None)
         self._own = environment.get("OTEL_SERVICE_NAME") or named or "unknown_service"
         self._others = "".join([f",{key_value(key, value)}" for key, value in others.items()])
 

@@ -109,10 +109,10 @@ class Pen:
 
     def wrapped(self, text: str, room: int, most: int) -> list[str]:
         """Break a text into at most so many lines of so many columns; a word is broken only where it must be."""
-        return [line.rstrip(" ") for line, _ in self._lines(text, room, most)]
+        return [line.rstrip() for line, _ in self._lines(text, room, most)]
 
     def _lines(self, text: str, room: int, most: int) -> list[Piece]:
-        looked_at = _LOOKED_AT * (room + 1) * most
+        looked_at = _LOOKED_AT * room * most
         pieces = self._pieces(text[:looked_at])
         lines: list[Piece] = []
         start = 0
@@ -142,7 +142,7 @@ class Pen:
                     marks += 1
                 continue
             if self._is_shown(character):
-                pieces.append((character, 2 if east_asian_width(character) in "WF" else 1))
+                pieces.append((character, 2 if east_asian_width(character) in ("W", "F") else 1))
                 marks = 0
             else:
                 pieces += [(piece, 1) for piece in _escaped(character)]

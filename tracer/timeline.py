@@ -65,7 +65,7 @@ def render(
     left = DRAWN_SPANS
     for spans in traces:
         if left > 0:
-            rows = _rows(spans, pen, _indent(width))[:left]
+            rows = _rows(spans, pen, width // 8)[:left]
             drawn.append((Trace(spans, now_us), rows))
             left -= len(rows)
     lines = _Picture(width, pen, drawn).lines()
@@ -90,7 +90,7 @@ def draw(manager: SpanManager) -> None:
         _is_colourful(),
     )
     try:
-        write(2, text.encode(encoding, "backslashreplace"))
+        write(2, text.encode(encoding))
     except OSError:
         pass
 
@@ -121,7 +121,10 @@ def _by_trace(spans: chain[Span]) -> list[list[Span]]:
 
 
 def _rows(spans: list[Span], pen: Pen, indent: int) -> list[Row]:
-    """Put the spans of a trace in the order of their lines: children under their parents, in order of start."""
+    """Put the spans of a trace in the order of their lines: children under their parents, in order of start.
+
+    Levels are indented by so many columns at most; beyond, deeper ones stand below each other.
+    """
     known = {span.own_id for span in spans}
     children: dict[int, list[Span]] = {}
     tops: list[Span] = []
@@ -145,11 +148,6 @@ def _rows(spans: list[Span], pen: Pen, indent: int) -> list[Row]:
                     further = pen.deeper + further[3:]
                 stack.append((child, guides + (pen.corner if is_last else pen.branch), further))
     return rows
-
-
-def _indent(width: int) -> int:
-    """Return the most columns that levels are indented by; beyond, deeper ones stand below each other."""
-    return max(2, width // 8 // 2 * 2)
 
 
 class Trace:
@@ -215,7 +213,7 @@ class _Picture:
         size = 0
         for trace, rows in self._drawn:
             # A trace of one span is told from the next one by its header.
-            if lines and (trace.size > 1 or size > 1):
+            if size > 1 or (size and trace.size > 1):
                 lines.append("")
             size = trace.size
             lines += self._header(trace)
@@ -256,8 +254,8 @@ class _Picture:
         cells = pen.bar(low, high, self._bar, span.end_us is None)
         for name, timestamp_us, _ in span.events:
             cell = min(max((timestamp_us - trace.start_us) * self._bar // total, 0), self._bar - 1)
-            if span.start_us <= timestamp_us <= end_us:
-                cell = min(max(cell, low // 2), (high - 1) // 2)
+            if timestamp_us <= end_us:
+                cell = min(cell, (high - 1) // 2)
             if cells[cell] != pen.exception:
                 cells[cell] = pen.exception if name == "exception" else pen.event
         return pen.marked(style, "".join(cells).rstrip(), _EVENT, _ERROR)
@@ -277,7 +275,7 @@ def readable(duration_us: int) -> str:
     size, unit = next(pair for pair in _UNITS if duration_us >= pair[0] or pair[0] == 1)
     whole, rest = divmod(duration_us, size)
     digits = max(0, 3 - len(str(whole)))
-    fraction = f"{rest * 10**digits // size:0{digits}}".rstrip("0") if digits else ""
+    fraction = f"{rest * 10**digits // size:0{digits}}".rstrip("0")
     return f"{whole}.{fraction} {unit}" if fraction else f"{whole} {unit}"
 
 

@@ -51,7 +51,7 @@ def parse_traceparent(text: str) -> SpanContext | None:
 
     Source: W3C Trace Context, versioning of traceparent: a higher version may go on after a dash.
     """
-    parts = text.split("-", 4)
+    parts = text.split("-")
     if [len(part) for part in parts[:4]] != _WIDTHS or not _HEX.issuperset("".join(parts[:4])):
         return None
     if parts[0] == "ff" or (parts[0] == "00" and len(parts) > 4):

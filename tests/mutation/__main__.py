@@ -1,0 +1,124 @@
+"""Try every mutant of the node: `python -m tests.mutation [PATTERN ...]`, in an environment with the `mutation` group.
+
+Two rounds.  In the first, mutmut tries each mutant on the tests that reach it in their own process, which is quick.  What
+survives is tried in the second on the whole inner ring, in a copy of the tree with that one line changed: so a mutant counts
+as killed also where only a test that starts `main.py` notices it.  What survives that too must stand in `equivalent.txt`,
+with the reason why no test can tell it from the code.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import fnmatch
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+from tests.helpers import TOP, child_environment
+
+EQUIVALENT = os.path.join(TOP, "tests", "mutation", "equivalent.txt")
+#: What mutmut calls a mutant that a test noticed.
+KILLED = {"killed", "timeout", "segfault"}
+#: How long the inner ring may take over a mutant, in seconds; one that hangs has been noticed.
+PATIENCE_SECONDS = 300
+
+
+def main() -> int:
+    """Run both rounds; return 1 if a mutant survived that is not known to be equivalent."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.mutation", description="Try mutants of the node on its tests."
+    )
+    parser.add_argument(
+        "patterns", metavar="PATTERN", nargs="*", help="mutants to try, such as 'tracer.pen*' (default all)"
+    )
+    parser.add_argument("--max-children", default="1", metavar="N", help="processes of the first round (default 1)")
+    parser.add_argument("--survivors", action="store_true", help="try only those again that survived the last time")
+    options = parser.parse_args()
+    if not options.survivors:
+        mutmut("run", "--max-children", options.max_children, *options.patterns, capture_output=False)
+    counts = collections.defaultdict(collections.Counter)
+    known = equivalents()
+    met = set()
+    for mutant, outcome in outcomes(options.patterns):
+        found = "killed" if outcome in KILLED else outcome
+        if found != "killed":
+            change = change_of(mutant)
+            met.add(change)
+            found = "equivalent" if change in known else tried(mutant)
+            if found == "survived":
+                print(f"\nsurvived: {mutant}\n{change}", flush=True)
+        counts[mutant.rpartition(".")[0]][found] += 1
+    if not options.patterns:
+        for change in sorted(known - met):
+            print(f"\nlisted, but killed or gone:\n{change}")
+    return report(counts)
+
+
+def mutmut(*arguments: str, **options: object) -> str:
+    """Run a command of mutmut; return what it printed."""
+    # Tests that start `main.py` by itself need the interpreter that has mutmut.
+    path = os.path.dirname(sys.executable) + os.pathsep + os.environ.get("PATH", os.defpath)
+    usual = {"check": True, "text": True, "capture_output": True, "env": {**os.environ, "PATH": path}}
+    process = subprocess.run(["mutmut", *arguments], **{**usual, **options})
+    return process.stdout or ""
+
+
+def outcomes(patterns: list[str]) -> list[tuple[str, str]]:
+    """Return the mutants, each with what mutmut found."""
+    lines = [line.strip().rpartition(": ") for line in mutmut("results", "--all", "true").splitlines()]
+    chosen = patterns or ["*"]
+    return [(name, found) for name, _, found in lines if any(fnmatch.fnmatch(name, pattern) for pattern in chosen)]
+
+
+def change_of(mutant: str) -> str:
+    """Write a mutant as `equivalent.txt` does: the function, and the lines that it has in place of others."""
+    function = re.sub(r"x_|xǁ", "", mutant.rpartition("__mutmut_")[0], count=1).replace("ǁ", ".")
+    lines = [line for line in mutmut("show", mutant).splitlines()[3:] if line[:1] in ("+", "-")]
+    # Lines that are only gone are shown as such.
+    shown = [line for line in lines if line[0] == "+"] or lines
+    return "\n".join([function, *(f"{line[0]} {line[1:].strip()}" for line in shown)])
+
+
+def equivalents() -> set[str]:
+    """Return the mutants that are known to be equivalent."""
+    with open(EQUIVALENT, encoding="utf-8") as file:
+        return {entry.partition("\n= ")[0] for entry in file.read().strip().split("\n\n")}
+
+
+def tried(mutant: str) -> str:
+    """Try a mutant on the whole inner ring; return what came of it."""
+    with tempfile.TemporaryDirectory() as directory:
+        copy = os.path.join(directory, "tree")
+        shutil.copytree(TOP, copy, ignore=shutil.ignore_patterns(".*", "__pycache__"))
+        mutmut("apply", mutant, cwd=copy)
+        command = [sys.executable, "-m", "unittest", "--failfast"]
+        try:
+            process = subprocess.run(
+                command,
+                cwd=copy,
+                env=child_environment(),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=PATIENCE_SECONDS,
+            )
+        except subprocess.TimeoutExpired:
+            return "killed"
+    return "killed" if process.returncode else "survived"
+
+
+def report(counts: dict[str, collections.Counter]) -> int:
+    """Print a table; return 1 if a mutant survived."""
+    total = sum(counts.values(), collections.Counter())
+    print(f"\n{'module':24} {'mutants':>8} {'killed':>8} {'equivalent':>11} {'survived':>9}")
+    for name, found in [*sorted(counts.items()), ("all", total)]:
+        mutants = sum(found.values())
+        print(f"{name:24} {mutants:8} {found['killed'] / mutants:8.1%} {found['equivalent']:11} {found['survived']:9}")
+    return 1 if total["survived"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,158 @@
+"""`--timeline`: the picture's way to stderr, whatever stderr is."""
+
+from __future__ import annotations
+
+import io
+import os
+import pty
+import re
+import struct
+import tempfile
+import unittest
+from fcntl import ioctl
+from termios import TIOCSWINSZ
+from unittest import mock
+
+from tests import helpers
+from tests.helpers import PATIENCE_SECONDS, SAMPLES, TOP, child_environment, line_of, run, running
+from tests.test_timeline import columns, create, without_colour
+from tracer import SpanManager
+from tracer.timeline import draw
+
+
+def sample(part: str) -> bytes:
+    """Return the bytes of a file of the sample."""
+    with open(os.path.join(SAMPLES, f"timeline.{part}"), "rb") as file:
+        return file.read()
+
+
+def draw_sample(stderr: int, **variables: str) -> None:
+    """Draw the sample in this process, with stderr at a descriptor and in UTF-8, under these variables alone."""
+    session = helpers.Session()
+    for line in sample("in.jsonl").splitlines():
+        session.line(line)
+    stream = mock.patch("sys.stderr", io.TextIOWrapper(io.BytesIO(), "utf-8"))
+    with helpers.descriptors(0, 1, stderr), stream, mock.patch.dict(os.environ, variables, clear=True):
+        draw(session.manager)
+
+
+def at_terminal(**variables: str) -> str:
+    """Draw the sample on a terminal of 100 columns; return what comes out there."""
+    reader, writer = pty.openpty()
+    ioctl(writer, TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
+    draw_sample(writer, **{"TERM": "xterm", **variables})
+    os.close(writer)
+    with open(reader, "rb", buffering=0) as terminal:
+        said = b""
+        try:
+            while data := terminal.read(1 << 16):
+                said += data
+        except OSError:
+            pass  # How Linux says that the other side is closed.
+        return said.decode().replace("\r\n", "\n")
+
+
+def elsewhere(**variables: str) -> str:
+    """Draw the sample on a file; return what is in it."""
+    with tempfile.TemporaryFile() as file:
+        draw_sample(file.fileno(), **variables)
+        file.seek(0)
+        return file.read().decode()
+
+
+def close_stderr() -> None:
+    """Close stderr, in a child that is about to become the node."""
+    os.close(2)
+
+
+class StderrTests(unittest.TestCase):
+    """`--timeline`, by itself and through the real process."""
+
+    def test_sample_gives_its_picture(self) -> None:
+        """The sample is drawn on stderr as written down, in UTF-8 and in ASCII; stdout is the same as without."""
+        for encoding in ("utf-8", "ascii"):
+            with self.subTest(encoding):
+                environment = child_environment(COLUMNS="80", PYTHONIOENCODING=encoding)
+                process = run(sample("in.jsonl"), "--timeline", env=environment)
+
+                self.assertEqual(process.stderr.decode(), sample(f"{encoding}.txt").decode())
+                self.assertEqual(process.stdout.decode(), sample("out.jsonl").decode())
+                self.assertEqual(process.returncode, 0)
+
+    def test_width_is_80_where_nobody_says(self) -> None:
+        """Without a terminal and with no or no usable COLUMNS, 80 columns are drawn over; bounds hold."""
+        for told, expected in {"": 80, "x": 80, "0": 80, "100": 100, "1": 20, "9999999999999": 500}.items():
+            with self.subTest(told):
+                picture = elsewhere(COLUMNS=told)
+
+                self.assertEqual(max(len(line) for line in picture.split("\n") if "█" in line), expected)
+        self.assertEqual(elsewhere(), elsewhere(COLUMNS="80"))
+
+    def test_colour_is_for_terminals_that_want_it(self) -> None:
+        """At a terminal there is colour over its width, but with NO_COLOR or on a dumb one; elsewhere there is none."""
+        self.assertEqual(max(columns(line) for line in without_colour(at_terminal()).split("\n")), 100)
+        for variable, value, colourful in (("NO_COLOR", "", True), ("NO_COLOR", "1", False), ("TERM", "dumb", False)):
+            with self.subTest(variable, value=value):
+                self.assertEqual("\x1b[" in at_terminal(**{variable: value}), colourful)
+        self.assertNotIn("\x1b", elsewhere(TERM="xterm"))
+
+    def test_signal_draws_too(self) -> None:
+        """After SIGTERM the picture is drawn, and the exit code is still 143."""
+        with running("--timeline", env=child_environment(PYTHONIOENCODING="utf-8")) as process:
+            process.stdin.write(line_of({"type": "create_span", "name": "a", "kind": "SERVER"}) + b"\n")
+            process.stdin.flush()
+            process.stdout.readline()
+            process.terminate()
+            said = process.communicate(timeout=PATIENCE_SECONDS)[1].decode()
+
+        self.assertIn("SERVER open 0 us ░", said)
+        self.assertEqual(process.returncode, 143)
+
+    def test_nothing_of_it_is_loaded_unasked(self) -> None:
+        """Without the option the module is not imported, and its tables of characters neither."""
+        for arguments, expected in ((), False), (("--timeline",), True):
+            with self.subTest(arguments):
+                loaded = run(b"", *arguments, env=child_environment(PYTHONPROFILEIMPORTTIME="1")).stderr
+
+                self.assertEqual(b"tracer.timeline" in loaded, expected)
+                self.assertEqual(b"tracer.pen" in loaded, expected)
+
+    def test_stream_of_no_encoding_gets_ascii(self) -> None:
+        """Where nothing says how stderr is encoded, ASCII is drawn."""
+        code, _, said = helpers.run_here(line_of(create("a", at=0)), "--timeline", COLUMNS="30")
+
+        self.assertIn(b"\na  0 us .\n", said)
+        self.assertEqual(code, 0)
+
+    def test_drawing_on_what_is_closed_is_quiet(self) -> None:
+        """`draw` drops what it cannot write."""
+        with helpers.descriptors(0, 1, None):
+            result = draw(SpanManager())
+
+        self.assertIsNone(result)
+
+    def test_closed_stderr_harms_nothing(self) -> None:
+        """Where stderr is closed or its reader has gone, the answers are the same."""
+        reader, writer = os.pipe()
+        os.close(reader)
+        self.addCleanup(os.close, writer)
+        for name, options in {"gone": {"stderr": writer}, "closed": {"preexec_fn": close_stderr}}.items():
+            with self.subTest(name):
+                process = run(sample("in.jsonl"), "--timeline", **options)
+
+                self.assertEqual(process.stdout, sample("out.jsonl"))
+                self.assertEqual(process.returncode, 0)
+
+
+@unittest.skipUnless(os.path.exists(os.path.join(TOP, "README.md")), "there is no README yet")
+class ReadmeTests(unittest.TestCase):
+    """The README's picture."""
+
+    def test_readme_shows_the_sample_s_picture(self) -> None:
+        """The block that the README marks as the timeline is what the sample gives on stderr."""
+        shown = re.search(
+            r"^```.*?\n(.*?)^```$", helpers.marked(helpers.readme(), "timeline"), re.DOTALL | re.MULTILINE
+        )
+        self.assertIsNotNone(shown)
+
+        self.assertEqual(shown.group(1), sample("utf-8.txt").decode())
