@@ -7,9 +7,11 @@ import os
 import resource
 import select
 import unittest
+from unittest import mock
 
 from tests.helpers import PATIENCE_SECONDS, TOP, child_environment, feed, run, run_here, running
 from tests.test_messages import SESSION, cut_at_random
+from tracer.streams import CHUNK_BYTES, write
 
 ALIVE = b'{"type":"echo","echo":"alive"}\n'
 ALIVE_OK = b'{"type": "echo_ok", "echo": "alive"}\n'
@@ -195,6 +197,18 @@ class PiecesTests(unittest.TestCase):
 
         self.assertEqual([json.loads(line)["in_reply_to"] for line in out.splitlines()], list(range(40)))
         self.assertEqual(code, 0)
+
+    def test_replies_are_not_hoarded(self) -> None:
+        """Replies to lines that came together are written at once, but long ones before 256 Ki characters have gathered."""
+        create = b'{"type":"create_span","name":"%s","span_id":"s"}\n' % (b"n" * 60_000)
+        for ask, count, writes in [(b'{"type":"get_span","span_id":"s"}\n', 40, 8), (ALIVE, 1000, 1)]:
+            with self.subTest(ask=ask), mock.patch("main.write", side_effect=write) as written:
+                _, out, _ = run_here(create + b"\n" * (CHUNK_BYTES - len(create)) + ask * count)
+                sizes = [len(call.args[1]) for call in written.call_args_list]
+
+                self.assertEqual(len(out.splitlines()), count)
+                self.assertEqual(len(sizes), writes)
+                self.assertLess(max(sizes), (1 << 18) + 61_000)
 
 
 class EndTests(unittest.TestCase):

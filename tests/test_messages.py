@@ -292,6 +292,32 @@ class DecodeTests(unittest.TestCase):
                 with self.subTest(line=line):
                     self.assertIn(sentence, self.refusal(line))
 
+    def test_sentence_says_what_is_wrong_and_where(self) -> None:
+        """Each sort of malformed line has a sentence of its own."""
+        not_json = "the line is not strict JSON: "
+        cases = [
+            (b"\xff", "the line is not UTF-8: byte 1 fits nothing"),
+            (b'{"a":"\xc3"}', "the line is not UTF-8: byte 7 fits nothing"),
+            (b"[]", "the line is JSON, but not an object"),
+            (b"[" * 201, "the line nests deeper than 200 levels"),
+            (b'{"a":NaN}', not_json + "NaN is no JSON"),
+            (b'{"a":-1e999}', not_json + "a number is beyond the range of a double"),
+            (b'{"a":%s}' % (b"1" * 4301), not_json + "an integer has more than 4300 digits"),
+            (b"X{}", not_json + "Expecting value: line 1 column 1 (char 0)"),
+            (b"{}X", not_json + "Extra data: line 1 column 3 (char 2)"),
+        ]
+        for line, sentence in cases:
+            with self.subTest(line=line[:20]):
+                self.assertEqual(self.refusal(line), sentence)
+
+    def test_many_brackets_are_not_deep(self) -> None:
+        """A line may have more brackets than levels, of each kind, in strings too; the deepest counts."""
+        for inner in (b"[" * 199 + b"]" * 199, b"[]," * 300 + b"[]", b"{}," * 300 + b"{}", b'"%s"' % (b"[{" * 300)):
+            for rest in (b"", b',"b":[[]]', b',"b":"\\\\[\\"["'):
+                line = b'{"a":' + (inner if inner[:2] == b"[[" else b"[" + inner + b"]") + rest + b"}"
+                with self.subTest(line=line[:30], rest=rest):
+                    self.assertEqual(decode(line, 1 << 20), json.loads(line))
+
     def test_nesting_is_bounded_at_200_levels(self) -> None:
         """The outermost object is the first level of at most 200; deeper lines are refused, never a RecursionError."""
         for depth in (1, 2, 199, 200, 201, 202, 500, 5_000, 150_000, 300_000):
