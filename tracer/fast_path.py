@@ -53,40 +53,40 @@ class FastNode(Node):
                     kind = body["type"]
                     if kind == "span_event":
                         span, event = spans[body["span_id"]], body["event"]
-                    elif kind == "span_end":
+                    elif kind == "span_end" and manager._on_end is None:
                         span, status = spans[body["span_id"]], body["status"]
                     elif kind == "create_span":
                         name, msg_id = body["name"], body["msg_id"]
+                    else:
+                        kind = None
                 except (KeyError, TypeError):
                     kind = None
-                if kind == "span_event":
-                    if span.ending is None and type(event) is str and event:
-                        if span.unclaimed:
-                            span.unclaimed = False
-                            manager._unclaimed -= 1
-                        event = names.get(event) or manager._one_copy(event)
-                        if span._events is None and limits.events:
-                            span._events = [event, now_us, None]
-                        else:
-                            span.add_event(event, now_us, None, limits)
-                        continue
-                elif kind == "span_end" and manager._on_end is None:
-                    if span.ending is None and status in STATUSES and now_us >= span.start_us:
-                        if span.unclaimed:
-                            span.unclaimed = False
-                            manager._unclaimed -= 1
-                        span.ending = now_us, status, None
-                        ended.append(span)
-                        if len(ended) > limits.ended_spans:
-                            del spans[ended.popleft().span_id]
-                        origin = origin or span.origin
-                        before, after = ("", "}") if origin is None else (origin.opening, "}}")
-                        yield (
-                            f'{before}{{"type": "span_complete", "span_id": {quote(span.span_id)}, '
-                            f'"duration_us": {now_us - span.start_us}, "status": "{status}"{after}'
-                        )
-                        continue
-                elif kind == "create_span" and type(name) is str and name and type(msg_id) is int:
+                if kind == "span_event" and span.ending is None and type(event) is str and event:
+                    if span.unclaimed:
+                        span.unclaimed = False
+                        manager._unclaimed -= 1
+                    event = names.get(event) or manager._one_copy(event)
+                    if span._events is None and limits.events:
+                        span._events = [event, now_us, None]
+                    else:
+                        span.add_event(event, now_us, None, limits)
+                    continue
+                if kind == "span_end" and span.ending is None and status in STATUSES and now_us >= span.start_us:
+                    if span.unclaimed:
+                        span.unclaimed = False
+                        manager._unclaimed -= 1
+                    span.ending = now_us, status, None
+                    ended.append(span)
+                    if len(ended) > limits.ended_spans:
+                        del spans[ended.popleft().span_id]
+                    origin = origin or span.origin
+                    before, after = ("", "}") if origin is None else (origin.opening, "}}")
+                    yield (
+                        f'{before}{{"type": "span_complete", "span_id": {quote(span.span_id)}, '
+                        f'"duration_us": {now_us - span.start_us}, "status": "{status}"{after}'
+                    )
+                    continue
+                if kind == "create_span" and type(name) is str and name and type(msg_id) is int:
                     number = manager._number + 1
                     span_id = f"{manager._stem}{number}"
                     if span_id not in spans and len(spans) - len(ended) < limits.open_spans:
