@@ -51,7 +51,7 @@ def main(arguments: list[str]) -> int:
     try:
         exporter = None if options.export is None else open_exporter(options.export, complaints.say)
     except OSError as error:
-        complaints.say(f"cannot export to {quoted(options.export or '')}: {error.strerror}")
+        complaints.say(f"cannot export to {quoted(str(options.export))}: {error.strerror}")
         return EX_OPTION
     manager = build_manager(options, complaints.say, exporter)
     node = FastNode(manager, complaints.complain, options.max_line_bytes, auto_clock=options.clock == "auto")
@@ -122,8 +122,7 @@ def serve(
     """Answer every line, and send the answers, which empties their list, before waiting for more."""
     buffer = LineBuffer(max_line_bytes)
     replies: list[str] = []
-    data = b"\n"
-    while data:
+    while True:
         data = source.read()
         gathered = 0
         for lines in read_ahead(buffer.feed(data) if data else buffer.finish(), max_line_bytes):
@@ -135,6 +134,8 @@ def serve(
                     gathered = 0
         if replies:
             send(replies)
+        if not data:
+            return
 
 
 if __name__ == "__main__":

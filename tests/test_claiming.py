@@ -40,6 +40,33 @@ class ClaimTests(unittest.TestCase):
                 self.assertEqual(code(talk, {"type": "get_span", "span_id": "span1"}), 20)
                 self.assertEqual(talk.span("mine")["traceparent"][36:52], f"{1:016x}")
 
+    def test_claims_in_turn_take_the_right_spans(self) -> None:
+        """However old the one unclaimed span is, and whatever was claimed before, it is the one that is claimed."""
+        for later in ([], [{"kind": "SERVER"}] * 50):
+            talk = session(*({"kind": "SERVER"} for _ in range(50)))
+            for number in range(3):
+                talk.tell("create_span", name=f"n{number}")
+                for fields in later:
+                    talk.tell("create_span", name="other", **fields)
+                talk.tell("span_event", span_id=f"mine{number}", event="e")
+            with self.subTest(later=len(later)):
+                self.assertEqual([talk.span(f"mine{number}")["name"] for number in range(3)], ["n0", "n1", "n2"])
+
+    def test_last_id_that_was_given_is_not_claimed(self) -> None:
+        """The id that `generate` gave last may be meant, and so is refused; the one after it was never given."""
+        talk = session({})
+        talk.tell("generate")
+
+        self.assertEqual(code(talk, {"type": "span_event", "span_id": "span2", "event": "e"}), 20)
+        self.assertIsNone(code(talk, {"type": "span_event", "span_id": "span3", "event": "e"}))
+
+    def test_link_to_an_unclaimed_span_keeps_its_id(self) -> None:
+        """A span that a link names is known by its own id from then on."""
+        talk = session({}, {"span_id": "own"})
+        talk.tell("span_link", span_id="own", link={"span_id": "span1"})
+
+        self.assertEqual(talk.span("span1")["span_id"], "span1")
+
     def test_get_span_claims_nothing(self) -> None:
         """`get_span` of an unknown id is refused, and the span can still be claimed."""
         talk = session({})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import unittest
+from unittest import mock
 
 from tests.helpers import Session, envelope, line_of
 from tracer import CountedIds, FastNode, Limits, Node, SimulatedClock, SpanManager
@@ -71,6 +72,53 @@ class FastPathTests(unittest.TestCase):
             messages = [message(chance) for _ in range(40)]
             with self.subTest(seed=seed):
                 self.check(messages, limits, seed % 10 == 0, seed % 3 == 0)
+
+    def test_plainest_messages_take_no_detour(self) -> None:
+        """Lifecycles, bare and in envelopes, are served without the way for every message; an exporter hears each end."""
+        for origin in (True, False):
+            talk = Session()
+            lives = [
+                message
+                for number in (2, 3)
+                for message in (
+                    {"type": "create_span", "msg_id": 1, "name": "n"},
+                    {"type": "span_event", "span_id": f"span{number}", "event": "e"},
+                    {"type": "span_event", "span_id": f"span{number}", "event": "f"},
+                    {"type": "span_end", "span_id": f"span{number}", "status": "OK"},
+                )
+            ]
+            lines = [line_of(envelope(message) if origin else message) for message in lives]
+            talk.line(line_of(envelope({"type": "create_span", "name": "first"})))
+            with (
+                self.subTest(envelopes=origin),
+                mock.patch.multiple(talk.node, _serve=mock.DEFAULT, _origin=mock.DEFAULT) as detours,
+            ):
+                replies = [json.loads(reply) for reply in map(talk.line, lines) if reply is not None]
+
+                self.assertEqual([detour.call_count for detour in detours.values()], [0, 0])
+                self.assertEqual(len(replies), 2)
+                self.assertEqual("body" in replies[0], origin)
+                self.assertEqual([event[0] for event in talk.manager.ended_spans()[0].events], ["e", "f"])
+
+    def test_bad_lines_among_good_ones_are_passed(self) -> None:
+        """Blank, malformed and unusable lines end nothing: the lines after them in the same reading are served."""
+        good = {"type": "generate"}
+        lines = [
+            "",
+            "{",
+            {"src": "a", "dest": "b", "body": 1},
+            good,
+            {"in_reply_to": 1},
+            {"body": good},
+            good,
+            b"\xff",
+            good,
+        ]
+        for node_class in (FastNode, Node):
+            with self.subTest(node_class):
+                replies = [json.loads(reply) for reply in Session(None, node_class).node.answers(lines)]
+
+                self.assertEqual([reply["id"] for reply in replies], ["span1", "span2", "span3"])
 
     def test_lifecycles_are_the_same_both_ways(self) -> None:
         """The task's lifecycle, many times over, gives the durations that it should."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 import unittest
 
-from tests.helpers import Session, run_here
+from tests.helpers import Session, envelope, run_here
 from tracer import CountedIds, Limits, SimulatedClock, SpanManager
 from tracer.limits import limits_in
 
@@ -252,3 +253,22 @@ class EnvironmentTests(unittest.TestCase):
             b'tracer: OTEL_SPAN_LINK_COUNT_LIMIT is passed over: it must be a whole number, not "many"\n', err
         )
         self.assertEqual(code, 0)
+
+
+class AddressTests(unittest.TestCase):
+    """What a peer writes into `src` and `dest`."""
+
+    def test_addresses_are_not_hoarded(self) -> None:
+        """Of ever new addresses, long or short, no more is kept than a little, and each is answered where it came from."""
+        for length, count in [(100_000, 50), (10, 20_000)]:
+            talk = Session()
+            tracemalloc.start()
+            self.addCleanup(tracemalloc.stop)
+            for number in range(count):
+                src = f"{number:x>{length}}"
+                line = f'{{"src":"{src}","dest":"{src}","body":{{"type":"echo","echo":1}}}}'
+                reply = talk.line(line.encode())
+            kept, _ = tracemalloc.get_traced_memory()
+            with self.subTest(length=length):
+                self.assertEqual(reply, json.dumps(envelope({"type": "echo_ok", "echo": 1}, src, src)))
+                self.assertLess(kept, 1_000_000)

@@ -46,6 +46,19 @@ class ManagerTests(unittest.TestCase):
         self.assertEqual((span.name, span.end_us, span.status, span.error), ("m", 9, "OK", None))
         self.assertEqual([(name, attributes or {}) for name, _, attributes in span.events], [("e", {})])
 
+    def test_names_of_events_are_kept_once(self) -> None:
+        """Events of one name share one copy of it, whichever way they came, and spans of one origin share that."""
+        talk = Session()
+        for number in (1, 2, 3):
+            talk.send("create_span", name="n", span_id=f"s{number}")
+            fields = {"timestamp_us": 5} if number == 3 else {}
+            talk.tell("span_event", span_id=f"s{number}", event="db.query", **fields)
+        first, *others = talk.manager.open_spans()
+
+        for span in others:
+            self.assertIs(span.events[0][0], first.events[0][0])
+            self.assertIs(span.origin, first.origin)
+
     def test_each_error_is_raised_with_its_code(self) -> None:
         """Python code meets the same refusals as exceptions, each with its code."""
         spans = manager(limits=Limits(open_spans=2))

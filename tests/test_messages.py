@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import unittest
+from unittest import mock
 
 from tests.helpers import feed
 from tracer import LineBuffer, MalformedLineError, Node, SimulatedClock, SpanManager, read_ahead
@@ -163,6 +164,16 @@ class ReadAheadTests(unittest.TestCase):
                 self.assertEqual(self.check(lines), [True] * count)
                 self.assertEqual(self.check([*lines, "{", *lines]), [True] * count + [False] + [True] * count)
 
+    def test_good_lines_take_one_reading(self) -> None:
+        """Lines that are plain are read together; one that is not costs its neighbours no more than a second look."""
+        lines = [json.dumps({"n": number}) for number in range(2 * LINES_AT_ONCE)]
+        for spoilt, alone in [(None, 0), (0, LINES_AT_ONCE), (2 * LINES_AT_ONCE - 1, LINES_AT_ONCE)]:
+            lines_now = [*lines[:spoilt], "{", *lines[spoilt + 1 :]] if spoilt is not None else lines
+            with self.subTest(spoilt=spoilt), mock.patch("tracer.messages._read_alone") as read_alone:
+                list(read_ahead(lines_now, 1 << 20))
+
+                self.assertEqual(read_alone.call_count, alone)
+
     def test_bound_on_a_line_is_left_to_the_judge(self) -> None:
         """A line that may be longer than the bound is not read ahead."""
         self.assertEqual(self.check(['{"a":1}', "{}"], 28), [True, True])
@@ -309,6 +320,17 @@ class DecodeTests(unittest.TestCase):
         for line, sentence in cases:
             with self.subTest(line=line[:20]):
                 self.assertEqual(self.refusal(line), sentence)
+
+    def test_strings_before_do_not_hide_or_add_levels(self) -> None:
+        """Quotes and backslashes in strings, and brackets between them, are no levels and hide none."""
+        for text in ("", "\\\\", '\\"', '\\\\\\"', "[[", "]]", '\\"[[', "[[\\\\", "}{"):
+            for levels in (199, 200):
+                line = '{"b":"%s","a":%s}' % (text, "[" * levels + "]" * levels)
+                with self.subTest(text=text, levels=levels):
+                    if levels == 199:
+                        self.assertEqual(decode(line, 1 << 20), json.loads(line))
+                    else:
+                        self.assertEqual(self.refusal(line.encode()), "the line nests deeper than 200 levels")
 
     def test_many_brackets_are_not_deep(self) -> None:
         """A line may have more brackets than levels, of each kind, in strings too; the deepest counts."""

@@ -17,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 
 from tests.helpers import TOP, child_environment
 
@@ -35,25 +36,24 @@ def main() -> int:
     parser.add_argument(
         "patterns", metavar="PATTERN", nargs="*", help="mutants to try, such as 'tracer.pen*' (default all)"
     )
-    parser.add_argument("--max-children", default="1", metavar="N", help="processes of the first round (default 1)")
+    parser.add_argument("--max-children", type=int, default=1, metavar="N", help="processes at once (default 1)")
     parser.add_argument("--survivors", action="store_true", help="try only those again that survived the last time")
     options = parser.parse_args()
     if not options.survivors:
-        mutmut("run", "--max-children", options.max_children, *options.patterns, capture_output=False)
-    counts = collections.defaultdict(collections.Counter)
+        mutmut("run", "--max-children", str(options.max_children), *options.patterns, capture_output=False)
     known = equivalents()
-    met = set()
-    for mutant, outcome in outcomes(options.patterns):
-        found = "killed" if outcome in KILLED else outcome
-        if found != "killed":
-            change = change_of(mutant)
-            met.add(change)
-            found = "equivalent" if change in known else tried(mutant)
-            if found == "survived":
-                print(f"\nsurvived: {mutant}\n{change}", flush=True)
-        counts[mutant.rpartition(".")[0]][found] += 1
+    changes = {name: change_of(name) for name, found in outcomes(options.patterns) if found not in KILLED}
+    unknown = [name for name, change in changes.items() if change not in known]
+    with ThreadPoolExecutor(options.max_children) as pool:
+        found_in_second = dict(zip(unknown, pool.map(tried, unknown)))
+    counts = collections.defaultdict(collections.Counter)
+    for name, _ in outcomes(options.patterns):
+        found = found_in_second.get(name, "equivalent" if name in changes else "killed")
+        counts[name.rpartition(".")[0]][found] += 1
+        if found == "survived":
+            print(f"\nsurvived: {name}\n{changes[name]}")
     if not options.patterns:
-        for change in sorted(known - met):
+        for change in sorted(known - set(changes.values())):
             print(f"\nlisted, but killed or gone:\n{change}")
     return report(counts)
 
