@@ -325,7 +325,7 @@ class DecodeTests(unittest.TestCase):
         """Quotes and backslashes in strings, and brackets between them, are no levels and hide none."""
         for text in ("", "\\\\", '\\"', '\\\\\\"', "[[", "]]", '\\"[[', "[[\\\\", "}{"):
             for levels in (199, 200):
-                line = '{"b":"%s","a":%s}' % (text, "[" * levels + "]" * levels)
+                line = '{"b":"' + text + '","a":' + "[" * levels + "]" * levels + "}"
                 with self.subTest(text=text, levels=levels):
                     if levels == 199:
                         self.assertEqual(decode(line, 1 << 20), json.loads(line))
