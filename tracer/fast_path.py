@@ -30,15 +30,15 @@ class FastNode(Node):
     def answers(self, lines: Iterable[Message | Line]) -> Iterator[str]:
         """Serve lines in turn, as `read_ahead` gives them; give each reply before the next line is taken."""
         manager, origins = self._manager, self._origins
-        spans, ended, names, limits = manager._spans, manager._ended, manager._names, manager.limits
         clock, plain = self._clock, self._is_plain
+        if plain:
+            spans, ended, names, limits = manager._spans, manager._ended, manager._names, manager.limits
         for line in lines:
             message = line if type(line) is dict else self._judged(line)  # type: ignore[arg-type]  # no dict
             if message is None:
                 continue
-            now_us = clock.now_us + clock.tick_us
             if clock.tick_us:
-                clock.now_us = now_us  # type: ignore[misc]  # a clock with a tick is set
+                clock.now_us += clock.tick_us  # type: ignore[misc]  # a clock with a tick is set
             body, origin = message, None
             if "body" in message:
                 body = message["body"]
@@ -49,6 +49,7 @@ class FastNode(Node):
                 if origin is None and (origin := self._origin(message)) is None:
                     continue
             if plain and len(body) == 3:
+                now_us = clock.now_us
                 try:
                     kind = body["type"]
                     if kind == "span_event":
@@ -98,6 +99,6 @@ class FastNode(Node):
                         )
                         continue
             reply = self._serve(body, origin)
-            clock, plain = self._clock, self._is_plain
+            clock, plain = self._clock, plain and self._is_plain
             if reply is not None:
                 yield reply

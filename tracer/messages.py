@@ -18,7 +18,7 @@ from .errors import MalformedLineError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from typing import Any, Callable, Union
 
     #: A line without its end; bytes if it is not UTF-8.
@@ -58,18 +58,17 @@ class LineBuffer:
         """Take the next bytes; return the lines that they complete, without their `\\n`."""
         if self._at_start:
             data = self._skip_bom(data)
-        whole, end, rest = data.rpartition(b"\n")
-        if end:
-            whole = bytes(self._pending) + whole
+        try:
+            lines: list[Line] = data.decode().split("\n")  # type: ignore[assignment]  # of text alone, so far
+        except UnicodeDecodeError:
+            lines = [as_text(line) for line in data.split(b"\n")]
+        rest = lines.pop()
+        if lines and self._pending:
+            lines[0] = as_text(bytes(self._pending) + as_bytes(lines[0]))
             self._pending.clear()
         if rest:
-            self._pending += rest[: max(0, self._room - len(self._pending))]
-        if not end:
-            return []
-        try:
-            return whole.decode().split("\n")  # type: ignore[return-value]  # a list of both
-        except UnicodeDecodeError:
-            return [as_text(line) for line in whole.split(b"\n")]
+            self._pending += as_bytes(rest)[: max(0, self._room - len(self._pending))]
+        return lines
 
     def finish(self) -> list[Line]:
         """Return the last line, if the input ended without its end."""
@@ -93,7 +92,12 @@ def as_text(line: bytes) -> Line:
         return line
 
 
-def read_ahead(lines: list[Line], max_line_bytes: int) -> Iterator[list[Message | Line]]:
+def as_bytes(line: Line) -> bytes:
+    """Give the bytes of a line."""
+    return line.encode() if isinstance(line, str) else line
+
+
+def read_ahead(lines: list[Line], max_line_bytes: int) -> Iterable[list[Message | Line]]:
     """Read lines, some at once, as far as that is quick.
 
     Args:
@@ -103,7 +107,14 @@ def read_ahead(lines: list[Line], max_line_bytes: int) -> Iterator[list[Message 
         The lines again, a few at a time: each as its message or, for `decode` to judge, as it is.
     """
     # No character takes more bytes than four.
-    max_characters = min(MAX_DIGITS, max_line_bytes // 4)
+    max_characters = max_line_bytes // 4
+    if len(lines) == 1:
+        # Somebody who waits for a reply sends one line.
+        return [[_read_alone(lines[0], max_characters)]]
+    return _read_in_parts(lines, max_characters)
+
+
+def _read_in_parts(lines: list[Line], max_characters: int) -> Iterator[list[Message | Line]]:
     for at in range(0, len(lines), LINES_AT_ONCE):
         some = lines[at : at + LINES_AT_ONCE]
         yield _read_together(some, max_characters) or [_read_alone(line, max_characters) for line in some]
@@ -117,7 +128,10 @@ def _read_together(lines: list[Line], max_characters: int) -> list[Message | Lin
     """
     try:
         text = f"[{f',{_NULL},'.join(lines)}]"  # type: ignore[arg-type]  # the error that bytes raise is caught
-        if text.count(_NULL) != len(lines) - 1 or not _is_harmless(text, max(map(len, lines)), max_characters):
+        longest = max(map(len, lines))
+        if longest > max_characters or (longest > SHORT_LINE and not _is_harmless(text, longest)):
+            return None
+        if text.count(_NULL) != len(lines) - 1:
             return None
         values, end = scan(text, 0)
     except (StopIteration, TypeError, ValueError):
@@ -130,22 +144,21 @@ def _read_together(lines: list[Line], max_characters: int) -> list[Message | Lin
 
 def _read_alone(line: Line, max_characters: int) -> Message | Line:
     """Read a line; give it back if it is no object from its first character to its last."""
+    length = len(line)
     try:
         # The errors that bytes raise are caught.
-        if _is_harmless(line, len(line), max_characters):  # type: ignore[arg-type]
+        if length <= max_characters and (length <= SHORT_LINE or _is_harmless(line, length)):  # type: ignore[arg-type]
             message, end = scan(line, 0)  # type: ignore[arg-type]
-            if end == len(line) and type(message) is dict:
+            if end == length and type(message) is dict:
                 return message
     except (StopIteration, TypeError, ValueError):
         pass
     return line
 
 
-def _is_harmless(text: str, longest_line: int, max_characters: int) -> bool:
-    """Tell whether no line in a text can be too long, nest too deep or hold too many digits."""
-    if longest_line <= SHORT_LINE:
-        return longest_line <= max_characters
-    return longest_line <= max_characters and text.count("{") + text.count("[") <= MAX_DEPTH
+def _is_harmless(text: str, longest_line: int) -> bool:
+    """Tell whether no line in a text can nest too deep or hold too many digits."""
+    return longest_line <= MAX_DIGITS and text.count("{") + text.count("[") <= MAX_DEPTH
 
 
 def decode(line: Line, max_line_bytes: int) -> Message | None:
@@ -159,7 +172,7 @@ def decode(line: Line, max_line_bytes: int) -> Message | None:
     Raises:
         MalformedLineError: the line is no strict JSON object or breaks a bound.
     """
-    data = line.encode() if isinstance(line, str) else line
+    data = as_bytes(line)
     if len(data) - data.endswith(b"\r") > max_line_bytes:
         raise MalformedLineError(f"the line is longer than {max_line_bytes} bytes and was skipped")
     try:

@@ -75,7 +75,7 @@ class Node:
         self._auto_clock = auto_clock
         #: The name that `init` gave; None the plain way.
         self.node_id: str | None = None
-        # How many messages were sent the Maelstrom way; the next one's msg_id.
+        # How many messages were sent; the Maelstrom way, the next one's msg_id.
         self._sent = 0
         # The origins of late, by src and dest: one copy for all spans that come from there.
         self._origins: dict[tuple[str, str], Origin] = {}
@@ -184,6 +184,7 @@ class Node:
             self.node_id = node_id
             self._manager.use_name(node_id)
             self._actions = self._table(maelstrom=True)
+            self._sent = 0
             self._origins.clear()
             self._is_plain = False
         elif self.node_id != node_id:
@@ -239,10 +240,11 @@ class Node:
                 # It was met before the `init`.
                 origin = self._new_origin(origin.src, origin.dest)
             before, after = origin.opening, "}}"
-        answering = "" if in_reply_to is None else f', "in_reply_to": {in_reply_to}'
-        if self.node_id is None:
-            return write(result, before, answering + after)
-        reply = write(result, before, f'{answering}, "msg_id": {self._sent}{after}')
+        if self.node_id is not None:
+            after = f', "msg_id": {self._sent}{after}'
+        if in_reply_to is not None:
+            after = f', "in_reply_to": {in_reply_to}{after}'
+        reply = write(result, before, after)
         self._sent += 1
         return reply
 
