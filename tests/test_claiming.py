@@ -60,12 +60,19 @@ class ClaimTests(unittest.TestCase):
         self.assertEqual(code(talk, {"type": "span_event", "span_id": "span2", "event": "e"}), 20)
         self.assertIsNone(code(talk, {"type": "span_event", "span_id": "span3", "event": "e"}))
 
-    def test_link_to_an_unclaimed_span_keeps_its_id(self) -> None:
-        """A span that a link names is known by its own id from then on."""
-        talk = session({}, {"span_id": "own"})
-        talk.tell("span_link", span_id="own", link={"span_id": "span1"})
-
-        self.assertEqual(talk.span("span1")["span_id"], "span1")
+    def test_unclaimed_span_that_is_named_keeps_its_id(self) -> None:
+        """A span that a link, a child or a `get_span` names is known by its own id from then on."""
+        for message in (
+            {"type": "span_link", "span_id": "own", "link": {"span_id": "span1"}},
+            {"type": "create_span", "name": "n", "parent_span_id": "span1"},
+            {"type": "create_span", "name": "n", "links": [{"span_id": "span1"}]},
+            {"type": "get_span", "span_id": "span1"},
+        ):
+            talk = session({}, {"span_id": "own"})
+            talk.line(line_of(message))
+            with self.subTest(message=message):
+                self.assertEqual(talk.span("span1")["span_id"], "span1")
+                self.assertEqual(talk.span("span1")["span_id"], "span1")
 
     def test_get_span_claims_nothing(self) -> None:
         """`get_span` of an unknown id is refused, and the span can still be claimed."""

@@ -76,7 +76,7 @@ class FastPathTests(unittest.TestCase):
     def test_plainest_messages_take_no_detour(self) -> None:
         """Lifecycles, bare and in envelopes, are served without the way for every message; an exporter hears each end."""
         for origin in (True, False):
-            talk = Session()
+            talk = Session(auto_clock=True)
             lives = [
                 message
                 for number in (2, 3)

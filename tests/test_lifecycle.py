@@ -203,7 +203,9 @@ class CrashTests(unittest.TestCase):
 
         self.assertEqual((reply["type"], reply["code"], reply["in_reply_to"]), ("error", 13, 3))
         self.assertEqual(reply["text"], "this node has a bug: KeyError")
-        self.assertTrue(talk.complaints[0].startswith("a bug in this node: Traceback (most recent call last):"))
+        self.assertTrue(
+            talk.complaints[0].startswith('a bug in this node: Traceback (most recent call last):\n  File "')
+        )
         self.assertIn("boom", talk.complaints[0])
         self.assertEqual(talk.tell("echo", echo=1), {"type": "echo_ok", "echo": 1})
 

@@ -7,8 +7,10 @@ import unittest
 from tests.helpers import Session
 from tracer import (
     CountedIds,
+    FastNode,
     Limits,
     MalformedRequestError,
+    Node,
     SimulatedClock,
     SpanEndedError,
     SpanExistsError,
@@ -48,16 +50,17 @@ class ManagerTests(unittest.TestCase):
 
     def test_names_of_events_are_kept_once(self) -> None:
         """Events of one name share one copy of it, whichever way they came, and spans of one origin share that."""
-        talk = Session()
-        for number in (1, 2, 3):
-            talk.send("create_span", name="n", span_id=f"s{number}")
-            fields = {"timestamp_us": 5} if number == 3 else {}
-            talk.tell("span_event", span_id=f"s{number}", event="db.query", **fields)
-        first, *others = talk.manager.open_spans()
+        for node_class in (FastNode, Node):
+            talk = Session(None, node_class)
+            for number in (1, 2, 3):
+                talk.send("create_span", name="n", span_id=f"s{number}")
+                fields = {"timestamp_us": 5} if number == 3 else {}
+                talk.tell("span_event", span_id=f"s{number}", event="db.query", **fields)
+            first, *others = talk.manager.open_spans()
 
-        for span in others:
-            self.assertIs(span.events[0][0], first.events[0][0])
-            self.assertIs(span.origin, first.origin)
+            for span in others:
+                self.assertIs(span.events[0][0], first.events[0][0])
+                self.assertIs(span.origin, first.origin)
 
     def test_each_error_is_raised_with_its_code(self) -> None:
         """Python code meets the same refusals as exceptions, each with its code."""

@@ -91,7 +91,7 @@ class SpanManager:
         parent, linked = self._relations(options)
         self._check_room()
 
-        start_us = None if options.timestamp_us is None else self._take_time(options.timestamp_us)
+        start_us = self._take_time(options.timestamp_us)
         span = self._open(name, kind, options.span_id, parent, start_us)
         if options.attributes is not None:
             span.set_attributes(options.attributes, self.limits)
