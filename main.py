@@ -15,7 +15,17 @@ import gc
 import os
 import sys
 
-from tracer import CountedIds, FastNode, Limits, LineBuffer, SimulatedClock, SpanManager, __version__, read_ahead
+from tracer import (
+    CountedIds,
+    FastNode,
+    Limits,
+    LineBuffer,
+    SimulatedClock,
+    SpanManager,
+    __version__,
+    read_ahead,
+    read_alone,
+)
 from tracer.complaints import Complaints
 from tracer.errors import quoted
 from tracer.limits import limits_in
@@ -27,6 +37,7 @@ if TYPE_CHECKING:
     from typing import Callable
 
     from tracer.exporter import FileExporter
+    from tracer.messages import Line
     from tracer.options import Options
 
 #: A bad option, as argparse has it.
@@ -98,13 +109,11 @@ def serve_to_the_end(
 ) -> int:
     """Serve until the input ends or stdout fails; return 0 or the exit code of the failure."""
 
-    def send(replies: list[str]) -> None:
+    def send(text: str) -> None:
         if exporter is not None:
             # A span is in the file before anybody is told of its end.
             exporter.flush()
-        replies.append("")
-        write(1, "\n".join(replies).encode())
-        replies.clear()
+        write(1, text.encode())
 
     try:
         serve(source, send, node, complaints, max_line_bytes)
@@ -117,25 +126,41 @@ def serve_to_the_end(
 
 
 def serve(
-    source: Input, send: Callable[[list[str]], None], node: FastNode, complaints: Complaints, max_line_bytes: int
+    source: Input, send: Callable[[str], None], node: FastNode, complaints: Complaints, max_line_bytes: int
 ) -> None:
-    """Answer every line, and send the answers, which empties their list, before waiting for more."""
+    """Answer every line, and send the answers before waiting for more."""
     buffer = LineBuffer(max_line_bytes)
-    replies: list[str] = []
     while True:
         data = source.read()
-        gathered = 0
-        for lines in read_ahead(buffer.feed(data) if data else buffer.finish(), max_line_bytes):
-            for reply in node.answers(complaints.follow(lines)):
-                replies.append(reply)
-                gathered += len(reply)
-                if gathered > GATHERED_CHARACTERS:
-                    send(replies)
-                    gathered = 0
-        if replies:
-            send(replies)
+        lines = buffer.feed(data) if data else buffer.finish()
+        if len(lines) == 1:
+            # Somebody may wait for this one: what only many lines pay for is left out.
+            complaints.follow_one()
+            reply = node.reply(read_alone(lines[0], max_line_bytes))
+            if reply is not None:
+                send(reply + "\n")
+        else:
+            serve_many(lines, send, node, complaints, max_line_bytes)
         if not data:
             return
+
+
+def serve_many(
+    lines: list[Line], send: Callable[[str], None], node: FastNode, complaints: Complaints, max_line_bytes: int
+) -> None:
+    """Answer lines, and send the answers together."""
+    replies: list[str] = []
+    gathered = 0
+    for some in read_ahead(lines, max_line_bytes):
+        for reply in node.answers(complaints.follow(some)):
+            replies.append(reply)
+            gathered += len(reply)
+            if gathered > GATHERED_CHARACTERS:
+                send("\n".join([*replies, ""]))
+                replies.clear()
+                gathered = 0
+    if replies:
+        send("\n".join([*replies, ""]))
 
 
 if __name__ == "__main__":

@@ -169,7 +169,7 @@ class ReadAheadTests(unittest.TestCase):
         lines = [json.dumps({"n": number}) for number in range(2 * LINES_AT_ONCE)]
         for spoilt, alone in [(None, 0), (0, LINES_AT_ONCE), (2 * LINES_AT_ONCE - 1, LINES_AT_ONCE)]:
             lines_now = [*lines[:spoilt], "{", *lines[spoilt + 1 :]] if spoilt is not None else lines
-            with self.subTest(spoilt=spoilt), mock.patch("tracer.messages._read_alone") as read_alone:
+            with self.subTest(spoilt=spoilt), mock.patch("tracer.messages.read_alone") as read_alone:
                 list(read_ahead(lines_now, 1 << 20))
 
                 self.assertEqual(read_alone.call_count, alone)

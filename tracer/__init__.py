@@ -21,7 +21,7 @@ from .errors import (
 from .fast_path import FastNode
 from .limits import Limits
 from .manager import SpanManager
-from .messages import LineBuffer, read_ahead
+from .messages import LineBuffer, read_ahead, read_alone
 from .node import Node
 from .span import Attributes, Span
 from .trace_context import CountedIds, RandomIds, SpanContext
@@ -55,4 +55,5 @@ __all__ = [
     "UnsupportedTypeError",
     "__version__",
     "read_ahead",
+    "read_alone",
 ]

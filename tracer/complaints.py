@@ -48,6 +48,10 @@ class Complaints:
         self._to_come = iter(lines)
         return self._to_come
 
+    def follow_one(self) -> None:
+        """Know that the next line of the input, a single one, is being served."""
+        self._lines += 1
+
     @property
     def line(self) -> int:
         """The number of the line that is being served; blank ones count."""

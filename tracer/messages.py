@@ -18,7 +18,7 @@ from .errors import MalformedLineError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from typing import Any, Callable, Union
 
     #: A line without its end; bytes if it is not UTF-8.
@@ -97,7 +97,7 @@ def as_bytes(line: Line) -> bytes:
     return line.encode() if isinstance(line, str) else line
 
 
-def read_ahead(lines: list[Line], max_line_bytes: int) -> Iterable[list[Message | Line]]:
+def read_ahead(lines: list[Line], max_line_bytes: int) -> Iterator[list[Message | Line]]:
     """Read lines, some at once, as far as that is quick.
 
     Args:
@@ -106,21 +106,12 @@ def read_ahead(lines: list[Line], max_line_bytes: int) -> Iterable[list[Message 
     Returns:
         The lines again, a few at a time: each as its message or, for `decode` to judge, as it is.
     """
-    # No character takes more bytes than four.
-    max_characters = max_line_bytes // 4
-    if len(lines) == 1:
-        # Somebody who waits for a reply sends one line.
-        return [[_read_alone(lines[0], max_characters)]]
-    return _read_in_parts(lines, max_characters)
-
-
-def _read_in_parts(lines: list[Line], max_characters: int) -> Iterator[list[Message | Line]]:
     for at in range(0, len(lines), LINES_AT_ONCE):
         some = lines[at : at + LINES_AT_ONCE]
-        yield _read_together(some, max_characters) or [_read_alone(line, max_characters) for line in some]
+        yield _read_together(some, max_line_bytes) or [read_alone(line, max_line_bytes) for line in some]
 
 
-def _read_together(lines: list[Line], max_characters: int) -> list[Message | Line] | None:
+def _read_together(lines: list[Line], max_line_bytes: int) -> list[Message | Line] | None:
     """Read lines as one array, nulls between them; None if that does not show what each of them is.
 
     No line holds the word null, so every null is one of those between.  As each is found between two values of the array
@@ -129,7 +120,7 @@ def _read_together(lines: list[Line], max_characters: int) -> list[Message | Lin
     try:
         text = f"[{f',{_NULL},'.join(lines)}]"  # type: ignore[arg-type]  # the error that bytes raise is caught
         longest = max(map(len, lines))
-        if longest > max_characters or (longest > SHORT_LINE and not _is_harmless(text, longest)):
+        if 4 * longest > max_line_bytes or (longest > SHORT_LINE and not _is_harmless(text, longest)):
             return None
         if text.count(_NULL) != len(lines) - 1:
             return None
@@ -142,12 +133,12 @@ def _read_together(lines: list[Line], max_characters: int) -> list[Message | Lin
     return messages if set(map(type, messages)) == {dict} else None
 
 
-def _read_alone(line: Line, max_characters: int) -> Message | Line:
-    """Read a line; give it back if it is no object from its first character to its last."""
+def read_alone(line: Line, max_line_bytes: int) -> Message | Line:
+    """Read one line as far as that is quick; what is no object from its first character to its last comes back as it is."""
     length = len(line)
     try:
-        # The errors that bytes raise are caught.
-        if length <= max_characters and (length <= SHORT_LINE or _is_harmless(line, length)):  # type: ignore[arg-type]
+        # No character takes more bytes than four.  The errors that bytes raise are caught.
+        if 4 * length <= max_line_bytes and (length <= SHORT_LINE or _is_harmless(line, length)):  # type: ignore[arg-type]
             message, end = scan(line, 0)  # type: ignore[arg-type]
             if end == length and type(message) is dict:
                 return message

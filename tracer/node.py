@@ -16,7 +16,7 @@ from .errors import (
     UnsupportedTypeError,
 )
 from .fields import maybe_integer, maybe_texts, text, wrong
-from .messages import as_text, decode, read_ahead
+from .messages import as_text, decode, read_alone
 from .replies import Origin
 from .span import Span
 
@@ -85,24 +85,25 @@ class Node:
 
     def answer(self, line: bytes) -> str | None:
         """Serve one line, which comes without its `\\n`; return its reply, or None if there is none."""
-        (lines,) = read_ahead([as_text(line)], self._max_line_bytes)
-        return next(self.answers(lines), None)
+        return next(self.answers([read_alone(as_text(line), self._max_line_bytes)]), None)
 
     def answers(self, lines: Iterable[Message | Line]) -> Iterator[str]:
         """Serve lines in turn, as `read_ahead` gives them; give each reply before the next line is taken."""
         for line in lines:
-            message = line if isinstance(line, dict) else self._judged(line)
-            if message is None:
-                continue
-            self._clock.tick()
-            body, origin = message, None
-            if "body" in message:
-                body, origin = message["body"], self._origin(message)
-                if origin is None:
-                    continue
-            reply = self._serve(body, origin)
+            reply = self.reply(line)
             if reply is not None:
                 yield reply
+
+    def reply(self, line: Message | Line) -> str | None:
+        """Serve one line, as `read_alone` gives it; return its reply, or None if there is none."""
+        message = line if isinstance(line, dict) else self._judged(line)
+        if message is None:
+            return None
+        self._clock.tick()
+        if "body" not in message:
+            return self._serve(message, None)
+        origin = self._origin(message)
+        return None if origin is None else self._serve(message["body"], origin)
 
     def _judged(self, line: Line) -> Message | None:
         """Return the message that is on a line; None if there is none, and complain unless the line is blank."""
@@ -115,8 +116,12 @@ class Node:
     def _origin(self, envelope: dict[str, Any]) -> Origin | None:
         """Return where an envelope came from; None, and complain, if it is unusable."""
         body, src, dest = envelope["body"], envelope.get("src"), envelope.get("dest")
-        if type(body) is dict and type(src) is type(dest) is str and src and dest:
-            return self._origins.get((src, dest)) or self._new_origin(src, dest)
+        if type(body) is dict and type(src) is type(dest) is str:
+            known = self._origins.get((src, dest))
+            if known is not None:
+                return known
+            if src and dest:
+                return self._new_origin(src, dest)
         self._complain('an envelope needs "src" and "dest", non-empty strings, and "body", an object')
         return None
 
