@@ -124,9 +124,11 @@ class ReplyTests(unittest.TestCase):
         for text in HOSTILE:
             with self.subTest(text=text[:20]):
                 for node_id, answering in [(None, text[::-1]), ("n1", "n1")]:
-                    written = replies.Origin(text, text[::-1], node_id).opening + "{}}"
+                    origin = replies.Origin(text, text[::-1], node_id)
+                    written = origin.opening + "{}}"
 
                     self.assertEqual(written, json.dumps({"src": answering, "dest": text, "body": {}}))
+                    self.assertEqual((origin.src, origin.dest, origin.node_id), (text, text[::-1], node_id))
 
     def test_echo_gives_every_value_back(self) -> None:
         """An echoed value is written as `json.dumps` writes it."""
