@@ -109,14 +109,13 @@ def serve_to_the_end(
 ) -> int:
     """Serve until the input ends or stdout fails; return 0 or the exit code of the failure."""
 
-    def send(text: str) -> None:
-        if exporter is not None:
-            # A span is in the file before anybody is told of its end.
-            exporter.flush()
-        write(1, text.encode())
+    def flush_and_write(data: bytes) -> None:
+        # A span is in the file before anybody is told of its end.
+        exporter.flush()  # type: ignore[union-attr]  # called only where there is one
+        write(data)
 
     try:
-        serve(source, send, node, complaints, max_line_bytes)
+        serve(source, write if exporter is None else flush_and_write, node, complaints, max_line_bytes)
     except BrokenPipeError:
         return EX_PIPE
     except OSError as error:
@@ -126,27 +125,30 @@ def serve_to_the_end(
 
 
 def serve(
-    source: Input, send: Callable[[str], None], node: FastNode, complaints: Complaints, max_line_bytes: int
+    source: Input, send: Callable[[bytes], None], node: FastNode, complaints: Complaints, max_line_bytes: int
 ) -> None:
     """Answer every line, and send the answers before waiting for more."""
     buffer = LineBuffer(max_line_bytes)
+    # Not `while data := ...`: CPython 3.11 never specialises the code of a loop that has its condition at the bottom.
     while True:
         data = source.read()
-        lines = buffer.feed(data) if data else buffer.finish()
-        if len(lines) == 1:
-            # Somebody may wait for this one: what only many lines pay for is left out.
-            complaints.follow_one()
-            reply = node.reply(read_alone(lines[0], max_line_bytes))
-            if reply is not None:
-                send(reply + "\n")
-        else:
-            serve_many(lines, send, node, complaints, max_line_bytes)
         if not data:
-            return
+            break
+        lines = buffer.feed(data)
+        message = read_alone(lines[0], max_line_bytes) if len(lines) == 1 else None
+        if message is None:
+            serve_many(lines, send, node, complaints, max_line_bytes)
+            continue
+        # Somebody may wait for this one: what only many lines pay for is left out.
+        complaints.lines += 1
+        reply = node.reply(message)
+        if reply is not None:
+            send(reply.encode())
+    serve_many(buffer.finish(), send, node, complaints, max_line_bytes)
 
 
 def serve_many(
-    lines: list[Line], send: Callable[[str], None], node: FastNode, complaints: Complaints, max_line_bytes: int
+    lines: list[Line], send: Callable[[bytes], None], node: FastNode, complaints: Complaints, max_line_bytes: int
 ) -> None:
     """Answer lines, and send the answers together."""
     replies: list[str] = []
@@ -156,11 +158,11 @@ def serve_many(
             replies.append(reply)
             gathered += len(reply)
             if gathered > GATHERED_CHARACTERS:
-                send("\n".join([*replies, ""]))
+                send("".join(replies).encode())
                 replies.clear()
                 gathered = 0
     if replies:
-        send("\n".join([*replies, ""]))
+        send("".join(replies).encode())
 
 
 if __name__ == "__main__":

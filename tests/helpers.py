@@ -67,8 +67,8 @@ class Session:
         self.node = node_class(self.manager, self.complaints.append, **node)
 
     def line(self, line: bytes) -> str | None:
-        """Serve a line; return the reply as it is written."""
-        return self.node.answer(line)
+        """Serve a line; return the reply as it is written, without its end."""
+        return without_end(self.node.answer(line))
 
     def tell(self, type: object, **fields: object) -> dict | None:
         """Send a bare message; return the reply, parsed."""
@@ -96,6 +96,12 @@ class Session:
         return None if reply is None else json.loads(reply)
 
 
+def without_end(reply: str | None) -> str | None:
+    """Return a reply, which is a whole line or None, without the line's end."""
+    assert reply is None or (reply.endswith("}\n") and reply.count("\n") == 1), reply
+    return None if reply is None else reply[:-1]
+
+
 def feed(pieces: list[bytes], max_line_bytes: int = 1 << 20) -> tuple[list[str | None], list[str]]:
     """Feed pieces of input to a fresh node; return its replies (None where there is none) and its complaints."""
     session = Session(max_line_bytes=max_line_bytes)
@@ -103,7 +109,7 @@ def feed(pieces: list[bytes], max_line_bytes: int = 1 << 20) -> tuple[list[str |
     replies = []
     for complete in [*map(buffer.feed, pieces), buffer.finish()]:
         for lines in read_ahead(complete, max_line_bytes):
-            replies += [next(session.node.answers([line]), None) for line in lines]
+            replies += [without_end(next(session.node.answers([line]), None)) for line in lines]
     return replies, session.complaints
 
 

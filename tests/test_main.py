@@ -204,7 +204,7 @@ class PiecesTests(unittest.TestCase):
         for ask, count, writes in [(b'{"type":"get_span","span_id":"s"}\n', 40, 8), (ALIVE, 1000, 1)]:
             with self.subTest(ask=ask), mock.patch("main.write", side_effect=write) as written:
                 _, out, _ = run_here(create + b"\n" * (CHUNK_BYTES - len(create)) + ask * count)
-                sizes = [len(call.args[1]) for call in written.call_args_list]
+                sizes = [len(call.args[0]) for call in written.call_args_list]
 
                 self.assertEqual(len(out.splitlines()), count)
                 self.assertEqual(len(sizes), writes)

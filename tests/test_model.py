@@ -9,6 +9,7 @@ import json
 import unittest
 from itertools import zip_longest
 
+from tests.helpers import without_end
 from tests.model import Model, Settings
 from tests.sessions import Session, comparable, random_session
 from tracer import CountedIds, FastNode, Limits, LineBuffer, Node, SimulatedClock, SpanManager, read_ahead
@@ -37,7 +38,10 @@ def served(session: Session, piece_bytes: int, complaints: list[str], node_class
     pieces = [session.data[at : at + piece_bytes] for at in range(0, len(session.data), piece_bytes)]
     complete = [*map(buffer.feed, pieces), buffer.finish()]
     return [
-        reply for lines in complete for some in read_ahead(lines, told.max_line_bytes) for reply in node.answers(some)
+        without_end(reply)
+        for lines in complete
+        for some in read_ahead(lines, told.max_line_bytes)
+        for reply in node.answers(some)
     ]
 
 

@@ -38,24 +38,21 @@ class Complaints:
         self._encoding = getattr(sys.stderr, "encoding", None) or "ascii"
         self._count = 0
         self._next_count = 10 * TOLD_IN_FULL
-        self._lines = 0
+        #: How many lines were handed out; who serves one line alone counts it here instead.
+        self.lines = 0
         self._to_come: Iterator[Message | Line] = iter(())
 
     def follow(self, lines: list[Message | Line]) -> Iterator[Message | Line]:
         """Hand out the next lines of the input, and know from then on which one is being served."""
         # How many are left is known without counting each.
-        self._lines += len(lines)
+        self.lines += len(lines)
         self._to_come = iter(lines)
         return self._to_come
-
-    def follow_one(self) -> None:
-        """Know that the next line of the input, a single one, is being served."""
-        self._lines += 1
 
     @property
     def line(self) -> int:
         """The number of the line that is being served; blank ones count."""
-        return self._lines - length_hint(self._to_come)
+        return self.lines - length_hint(self._to_come)
 
     def complain(self, sentence: str) -> None:
         """Say what is wrong with the line that is being served."""

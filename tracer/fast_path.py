@@ -43,7 +43,8 @@ class FastNode(Node):
             if "body" in message:
                 body = message["body"]
                 try:
-                    origin = origins[message["src"], message["dest"]] if type(body) is dict else None
+                    known = origins[message["src"]]
+                    origin = known if known.dest == message["dest"] and type(body) is dict else None
                 except (KeyError, TypeError):
                     pass
                 if origin is None and (origin := self._origin(message)) is None:
@@ -81,7 +82,7 @@ class FastNode(Node):
                     if len(ended) > limits.ended_spans:
                         del spans[ended.popleft().span_id]
                     origin = origin or span.origin
-                    before, after = ("", "}") if origin is None else (origin.opening, "}}")
+                    before, after = ("", "}\n") if origin is None else (origin.opening, "}}\n")
                     yield (
                         f'{before}{{"type": "span_complete", "span_id": {quote(span.span_id)}, '
                         f'"duration_us": {now_us - span.start_us}, "status": "{status}"{after}'

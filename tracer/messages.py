@@ -63,7 +63,7 @@ class LineBuffer:
         except UnicodeDecodeError:
             lines = [as_text(line) for line in data.split(b"\n")]
         rest = lines.pop()
-        if lines and self._pending:
+        if self._pending and lines:
             lines[0] = as_text(bytes(self._pending) + as_bytes(lines[0]))
             self._pending.clear()
         if rest:
@@ -108,7 +108,7 @@ def read_ahead(lines: list[Line], max_line_bytes: int) -> Iterator[list[Message 
     """
     for at in range(0, len(lines), LINES_AT_ONCE):
         some = lines[at : at + LINES_AT_ONCE]
-        yield _read_together(some, max_line_bytes) or [read_alone(line, max_line_bytes) for line in some]
+        yield _read_together(some, max_line_bytes) or [read_alone(line, max_line_bytes) or line for line in some]
 
 
 def _read_together(lines: list[Line], max_line_bytes: int) -> list[Message | Line] | None:
@@ -133,8 +133,8 @@ def _read_together(lines: list[Line], max_line_bytes: int) -> list[Message | Lin
     return messages if set(map(type, messages)) == {dict} else None
 
 
-def read_alone(line: Line, max_line_bytes: int) -> Message | Line:
-    """Read one line as far as that is quick; what is no object from its first character to its last comes back as it is."""
+def read_alone(line: Line, max_line_bytes: int) -> Message | None:
+    """Read one line if that is quick; None if it is for `decode` to judge."""
     length = len(line)
     try:
         # No character takes more bytes than four.  The errors that bytes raise are caught.
@@ -144,7 +144,7 @@ def read_alone(line: Line, max_line_bytes: int) -> Message | Line:
                 return message
     except (StopIteration, TypeError, ValueError):
         pass
-    return line
+    return None
 
 
 def _is_harmless(text: str, longest_line: int) -> bool:

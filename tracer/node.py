@@ -70,40 +70,47 @@ class Node:
     ) -> None:
         self._manager = manager
         self._clock = manager.clock
+        self._ticks = self._clock.tick_us > 0
         self._complain = complain
         self._max_line_bytes = max_line_bytes
         self._auto_clock = auto_clock
         #: The name that `init` gave; None the plain way.
         self.node_id: str | None = None
-        # How many messages were sent; the Maelstrom way, the next one's msg_id.
+        # The msg_id of the next message, the Maelstrom way.
         self._sent = 0
-        # The origins of late, by src and dest: one copy for all spans that come from there.
-        self._origins: dict[tuple[str, str], Origin] = {}
+        # The origins of late, by src, the last dest of each: one copy for all spans that come from there.
+        self._origins: dict[str, Origin] = {}
         # Whether messages are served the plain way, by the clock that was chosen.
         self._is_plain = not auto_clock
         self._actions = self._table(maelstrom=False)
 
     def answer(self, line: bytes) -> str | None:
-        """Serve one line, which comes without its `\\n`; return its reply, or None if there is none."""
-        return next(self.answers([read_alone(as_text(line), self._max_line_bytes)]), None)
+        """Serve one line, which comes without its `\\n`; return its reply, with one, or None if there is none."""
+        text = as_text(line)
+        return next(self.answers([read_alone(text, self._max_line_bytes) or text]), None)
 
     def answers(self, lines: Iterable[Message | Line]) -> Iterator[str]:
         """Serve lines in turn, as `read_ahead` gives them; give each reply before the next line is taken."""
         for line in lines:
-            reply = self.reply(line)
-            if reply is not None:
+            message = line if isinstance(line, dict) else self._judged(line)
+            if message is not None and (reply := self.reply(message)) is not None:
                 yield reply
 
-    def reply(self, line: Message | Line) -> str | None:
-        """Serve one line, as `read_alone` gives it; return its reply, or None if there is none."""
-        message = line if isinstance(line, dict) else self._judged(line)
-        if message is None:
-            return None
-        self._clock.tick()
+    def reply(self, message: Message) -> str | None:
+        """Serve one message; return its reply, a whole line, or None if there is none."""
+        if self._ticks:
+            self._clock.tick()
         if "body" not in message:
             return self._serve(message, None)
-        origin = self._origin(message)
-        return None if origin is None else self._serve(message["body"], origin)
+        body = message["body"]
+        try:
+            known = self._origins[message["src"]]
+            origin = known if known.dest == message["dest"] and type(body) is dict else None
+        except (KeyError, TypeError):
+            origin = None
+        if origin is None and (origin := self._origin(message)) is None:
+            return None
+        return self._serve(body, origin)
 
     def _judged(self, line: Line) -> Message | None:
         """Return the message that is on a line; None if there is none, and complain unless the line is blank."""
@@ -116,12 +123,8 @@ class Node:
     def _origin(self, envelope: dict[str, Any]) -> Origin | None:
         """Return where an envelope came from; None, and complain, if it is unusable."""
         body, src, dest = envelope["body"], envelope.get("src"), envelope.get("dest")
-        if type(body) is dict and type(src) is type(dest) is str:
-            known = self._origins.get((src, dest))
-            if known is not None:
-                return known
-            if src and dest:
-                return self._new_origin(src, dest)
+        if type(body) is dict and type(src) is type(dest) is str and src and dest:
+            return self._new_origin(src, dest)
         self._complain('an envelope needs "src" and "dest", non-empty strings, and "body", an object')
         return None
 
@@ -130,7 +133,7 @@ class Node:
         if len(src) + len(dest) <= _ADDRESS_CHARACTERS:
             if len(self._origins) >= _ADDRESSES:
                 self._origins.clear()
-            self._origins[src, dest] = origin
+            self._origins[src] = origin
         return origin
 
     def _serve(self, body: Body, origin: Origin | None) -> str | None:
@@ -140,8 +143,8 @@ class Node:
         if self._auto_clock:
             self._choose_clock(body)
         try:
-            msg_id = body["msg_id"] if "msg_id" in body else None
-            if msg_id is not None and type(msg_id) is not int:
+            msg_id = body.get("msg_id")
+            if type(msg_id) is not int and msg_id is not None:
                 raise self._refusal(body)
             try:
                 serve, answered_if, write = self._actions[body["type"]]
@@ -155,8 +158,7 @@ class Node:
                     result.origin = origin
             if write is None or (answered_if is not None and body.get(answered_if) is None):
                 return None
-            # The plain way's `span_created` does not say what it replies to: the task's third example.
-            return self._send(write, result, None if write is replies.span_created else msg_id, origin)
+            return self._send(write, result, msg_id, origin)
         except Exception as error:  # noqa: BLE001 - a bug in a handler must not end the node
             return self._refuse(error, body, origin)
 
@@ -189,7 +191,6 @@ class Node:
             self.node_id = node_id
             self._manager.use_name(node_id)
             self._actions = self._table(maelstrom=True)
-            self._sent = 0
             self._origins.clear()
             self._is_plain = False
         elif self.node_id != node_id:
@@ -211,6 +212,7 @@ class Node:
         if body.get("type") == "init":
             self._manager.use_real_time()
             self._clock = self._manager.clock
+            self._ticks = False
 
     def _refusal(self, body: Body) -> RequestError:
         """Make the error for a message that nobody serves: its type or msg_id is wrong, or the type unknown."""
@@ -239,19 +241,26 @@ class Node:
 
     def _send(self, write: Writer, result: Any, in_reply_to: int | None, origin: Origin | None) -> str:
         """Write a reply, in an envelope if it goes back to one."""
-        before, after = "", "}"
-        if origin is not None:
-            if origin.node_id is not self.node_id:
+        node_id = self.node_id
+        if origin is None:
+            before, after = "", "}\n"
+        else:
+            if origin.node_id is not node_id:
                 # It was met before the `init`.
                 origin = self._new_origin(origin.src, origin.dest)
-            before, after = origin.opening, "}}"
-        if self.node_id is not None:
-            after = f', "msg_id": {self._sent}{after}'
-        if in_reply_to is not None:
+            before, after = origin.opening, "}}\n"
+        if node_id is not None:
+            msg_id = self._sent
+            self._sent = msg_id + 1
+            after = (
+                f', "msg_id": {msg_id}{after}'
+                if in_reply_to is None
+                else f', "in_reply_to": {in_reply_to}, "msg_id": {msg_id}{after}'
+            )
+        elif in_reply_to is not None and write is not replies.span_created:
+            # The plain way's `span_created` does not say what it replies to: the task's third example.
             after = f', "in_reply_to": {in_reply_to}{after}'
-        reply = write(result, before, after)
-        self._sent += 1
-        return reply
+        return write(result, before, after)
 
 
 def _traceback(error: Exception) -> str:

@@ -1,7 +1,7 @@
 """The text of every reply: lines written by hand where it pays, by `json.dumps` where it does not.
 
 Owns the wire format going out.  A line is what stands before the body (an envelope's opening), the fields of the body, and
-what comes after them (in_reply_to, msg_id, the closing braces); a writer puts a result between the two that it is given.
+what comes after them (in_reply_to, msg_id, the closing braces, the line's end); a writer puts a result between the two.
 The hand-written fields are the second place where the format stands; each is what `written` makes of the same fields, and
 a test holds them equal.  Strings are quoted by the function that `json.dumps` uses.
 """

@@ -79,10 +79,14 @@ def _do_nothing(number: int, frame: object) -> None:
     pass
 
 
-def write(descriptor: int, data: bytes) -> None:
+def write(data: bytes, descriptor: int = 1) -> None:
     """Write all of it, however little the other side takes at once."""
-    while data:
+    while True:
         try:
-            data = data[os.write(descriptor, data) :]
+            written = os.write(descriptor, data)
         except BlockingIOError:
             select.select([], [descriptor], [])
+        else:
+            if written == len(data):
+                return
+            data = data[written:]

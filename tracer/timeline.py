@@ -90,7 +90,7 @@ def draw(manager: SpanManager) -> None:
         _is_colourful(),
     )
     try:
-        write(2, text.encode(encoding))
+        write(text.encode(encoding), 2)
     except OSError:
         pass
 
