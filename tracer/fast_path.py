@@ -30,15 +30,15 @@ class FastNode(Node):
     def answers(self, lines: Iterable[Message | Line]) -> Iterator[str]:
         """Serve lines in turn, as `read_ahead` gives them; give each reply before the next line is taken."""
         manager, origins = self._manager, self._origins
-        clock, plain = self._clock, self._is_plain
+        clock, tick_us, plain = self._clock, self._clock.tick_us, self._is_plain
         if plain:
             spans, ended, names, limits = manager._spans, manager._ended, manager._names, manager.limits
-        for line in lines:
-            message = line if type(line) is dict else self._judged(line)  # type: ignore[arg-type]  # no dict
-            if message is None:
+        message: Message | Line | None
+        for message in lines:
+            if not isinstance(message, dict) and (message := self._judged(message)) is None:
                 continue
-            if clock.tick_us:
-                clock.now_us += clock.tick_us  # type: ignore[misc]  # a clock with a tick is set
+            if tick_us:
+                clock.now_us += tick_us  # type: ignore[misc]  # a clock with a tick is set
             body, origin = message, None
             if "body" in message:
                 body = message["body"]
@@ -55,51 +55,51 @@ class FastNode(Node):
                     kind = body["type"]
                     if kind == "span_event":
                         span, event = spans[body["span_id"]], body["event"]
+                        if span.ending is None and type(event) is str and event:
+                            if span.unclaimed:
+                                span.unclaimed = False
+                                manager._unclaimed -= 1
+                            event = names.get(event) or manager._one_copy(event)
+                            if span._events is None and limits.events:
+                                span._events = [event, now_us, None]
+                            else:
+                                span.add_event(event, now_us, None, limits)
+                            continue
                     elif kind == "span_end" and manager._on_end is None:
                         span, status = spans[body["span_id"]], body["status"]
+                        if span.ending is None and status in STATUSES and now_us >= span.start_us:
+                            if span.unclaimed:
+                                span.unclaimed = False
+                                manager._unclaimed -= 1
+                            span.ending = now_us, status, None
+                            ended.append(span)
+                            if len(ended) > limits.ended_spans:
+                                del spans[ended.popleft().span_id]
+                            origin = origin or span.origin
+                            before, after = ("", "}\n") if origin is None else (origin.opening, "}}\n")
+                            yield (
+                                f'{before}{{"type": "span_complete", "span_id": {quote(span.span_id)}, '
+                                f'"duration_us": {now_us - span.start_us}, "status": "{status}"{after}'
+                            )
+                            continue
                     elif kind == "create_span":
                         name, msg_id = body["name"], body["msg_id"]
-                    else:
-                        kind = None
+                        if type(name) is str and name and type(msg_id) is int:
+                            number = manager._number + 1
+                            span_id = f"{manager._stem}{number}"
+                            if span_id not in spans and len(spans) - len(ended) < limits.open_spans:
+                                manager._number = number
+                                manager._unclaimed += 1
+                                trace_id, own_id = manager._ids.root(number)
+                                spans[span_id] = Span(
+                                    span_id, name, "INTERNAL", now_us, trace_id, own_id, SAMPLED, origin, True
+                                )
+                                continue
                 except (KeyError, TypeError):
-                    kind = None
-                if kind == "span_event" and span.ending is None and type(event) is str and event:
-                    if span.unclaimed:
-                        span.unclaimed = False
-                        manager._unclaimed -= 1
-                    event = names.get(event) or manager._one_copy(event)
-                    if span._events is None and limits.events:
-                        span._events = [event, now_us, None]
-                    else:
-                        span.add_event(event, now_us, None, limits)
-                    continue
-                if kind == "span_end" and span.ending is None and status in STATUSES and now_us >= span.start_us:
-                    if span.unclaimed:
-                        span.unclaimed = False
-                        manager._unclaimed -= 1
-                    span.ending = now_us, status, None
-                    ended.append(span)
-                    if len(ended) > limits.ended_spans:
-                        del spans[ended.popleft().span_id]
-                    origin = origin or span.origin
-                    before, after = ("", "}\n") if origin is None else (origin.opening, "}}\n")
-                    yield (
-                        f'{before}{{"type": "span_complete", "span_id": {quote(span.span_id)}, '
-                        f'"duration_us": {now_us - span.start_us}, "status": "{status}"{after}'
-                    )
-                    continue
-                if kind == "create_span" and type(name) is str and name and type(msg_id) is int:
-                    number = manager._number + 1
-                    span_id = f"{manager._stem}{number}"
-                    if span_id not in spans and len(spans) - len(ended) < limits.open_spans:
-                        manager._number = number
-                        manager._unclaimed += 1
-                        trace_id, own_id = manager._ids.root(number)
-                        spans[span_id] = Span(
-                            span_id, name, "INTERNAL", now_us, trace_id, own_id, SAMPLED, origin, True
-                        )
-                        continue
+                    # A field is missing, or no word: before anything was done.
+                    pass
             reply = self._serve(body, origin)
             clock, plain = self._clock, plain and self._is_plain
+            tick_us = clock.tick_us
             if reply is not None:
                 yield reply
