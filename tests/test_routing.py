@@ -6,7 +6,7 @@ import json
 import unittest
 
 from tests.helpers import MESSAGES, Session, envelope, line_of
-from tracer import CountedIds, Limits, SimulatedClock, SpanManager
+from tracer import CountedIds, FastNode, Limits, Node, SimulatedClock, SpanManager
 
 ABOUT_A_SPAN = [message for trigger in ("change", "end", "get") for message in MESSAGES[trigger]]
 OTHERS = [
@@ -166,6 +166,21 @@ class RouteTests(unittest.TestCase):
             reply = talk.tell("get_span", span_id=name)
 
             self.assertEqual((reply["src"], reply["dest"], reply["body"]["span"]["span_id"]), (name + "!", name, name))
+
+    def test_sender_may_call_the_node_by_several_names(self) -> None:
+        """A reply comes from the name that its request went to, and a span stays with the name that it was created at."""
+        for node_class in (FastNode, Node):
+            talk = Session(None, node_class)
+            names = ["a", "b", "a", "c"]
+            for number, name in enumerate(names, 1):
+                with self.subTest(node_class, name=name):
+                    self.assertEqual(talk.send("echo", "c1", name, echo=1)["src"], name)
+                    self.assertIsNone(talk.send("create_span", "c1", name, name="n", msg_id=1))
+                    self.assertIsNone(talk.tell("span_event", span_id=f"span{number}", event="e"))
+            for number, name in enumerate(names, 1):
+                reply = talk.tell("span_end", span_id=f"span{number}", status="OK")
+
+                self.assertEqual((reply["src"], reply["dest"]), (name, "c1"))
 
 
 class AnswerTests(unittest.TestCase):

@@ -27,6 +27,7 @@ ROWS = {
     "open-memory": rows.open_memory,
     "ended-memory": rows.ended_memory,
     "growth": growth.messages,
+    "instructions": growth.instructions,
     "events": growth.events,
     "export": peers.export,
 }

@@ -14,6 +14,10 @@ from .rows import Row, costs, legible, ratios
 
 #: A message may cost this much more after many than after few, and be called the same.
 SAME = 1.20
+#: As `SAME`, for instructions, which no other process disturbs.
+SAME_INSTRUCTIONS = 1.05
+#: As `SAME`, for CPU where the spans no longer fit into the processor's caches: waiting for memory counts too.
+COLD = 1.50
 COUNTS = (1_000, 10_000, 100_000, 1_000_000)
 FEW_OPEN, MANY_OPEN = 10, 50_000
 
@@ -28,7 +32,24 @@ def messages(bench: Bench) -> list[Row]:
     rows = [row for open_spans, measured in runs.items() for row in _against_first(open_spans, measured, counts)]
     pairs = [(many[-1], few[-1]) for few, many in zip(*runs.values())]
     what = f"CPU a message over {counts[-1]:,} messages, {MANY_OPEN:,} spans open"
-    return [*rows, Row(what, f"{FEW_OPEN} spans open", ratios(pairs), SAME, detail=costs(pairs, "a message"))]
+    return [*rows, Row(what, f"{FEW_OPEN} spans open", ratios(pairs), COLD, detail=costs(pairs, "a message"))]
+
+
+def instructions(bench: Bench) -> list[Row]:
+    """Count what the node does for a message with few and with many spans open, wherever these lie in memory."""
+    rounds = 20_000 // bench.scale
+
+    def cost(open_spans: int) -> float:
+        taken = [
+            bench.instructions(bench.node(), bench.input(inputs.opened(open_spans) + relayed))
+            for relayed in (inputs.relayed(count, open_spans, open_spans + 1) for count in (rounds, 2 * rounds))
+        ]
+        return (taken[1] - taken[0]) / (3 * rounds)
+
+    few, many = cost(FEW_OPEN), cost(MANY_OPEN)
+    what = f"instructions a message, {MANY_OPEN:,} spans open"
+    detail = f"{many:,.0f} instructions, the reference {few:,.0f}"
+    return [Row(what, f"{FEW_OPEN} spans open", [many / few], SAME_INSTRUCTIONS, detail=detail)]
 
 
 def _cost_after(bench: Bench, open_spans: int, counts: list[int]) -> list[float]:

@@ -9,6 +9,8 @@ away.
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import subprocess
 import tempfile
 import threading
@@ -85,6 +87,22 @@ class Bench:
             written, said = process.communicate()
         _expect_silence(said)
         return written
+
+    def instructions(self, command: list[str], path: Path) -> int:
+        """Return how many instructions a command takes over a file.
+
+        Raises:
+            CannotRunError: nothing here counts them.
+        """
+        if shutil.which("valgrind") is None:
+            raise CannotRunError("valgrind, which counts instructions, is not installed")
+        counted = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", *command]
+        with path.open("rb") as file, start(counted, file, subprocess.PIPE) as process:
+            _, said = process.communicate()
+        count = re.search(rb"Collected : (\d+)", said)
+        if count is None:
+            raise CannotRunError(f"valgrind counted nothing: {said[-200:].decode(errors='replace')}")
+        return int(count[1])
 
     def pairs(self, ours: Callable[[], float], theirs: Callable[[], float], runs: int | None = None) -> Pairs:
         """Measure both in turn, after a run of each that does not count."""
