@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 import unittest
 from unittest import mock
 
 from tests.helpers import Session, envelope, line_of
-from tracer import CountedIds, Limits, RealClock, SimulatedClock, SpanManager
+from tracer import CountedIds, FastNode, Limits, Node, RealClock, SimulatedClock, SpanManager
 
 GET = {"type": "get_span", "span_id": "s"}
 
@@ -23,9 +24,9 @@ class SimulatedClockTests(unittest.TestCase):
 
     def test_first_line_is_at_zero(self) -> None:
         """The first line is at 0, each later one adds the step, which may be 0."""
-        for tick_us in (5_000, 1, 0):
-            with self.subTest(tick_us=tick_us):
-                talk = Session(SpanManager(clock=SimulatedClock(tick_us), ids=CountedIds()))
+        for tick_us, node_class in itertools.product((5_000, 1, 0), (FastNode, Node)):
+            with self.subTest(node_class, tick_us=tick_us):
+                talk = Session(SpanManager(clock=SimulatedClock(tick_us), ids=CountedIds()), node_class)
                 times = [talk.manager.clock.now_us for _ in range(3) if talk.tell("generate")]
 
                 self.assertEqual(times, [0, tick_us, 2 * tick_us])

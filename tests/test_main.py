@@ -9,7 +9,8 @@ import select
 import unittest
 from unittest import mock
 
-from tests.helpers import PATIENCE_SECONDS, TOP, child_environment, feed, run, run_here, running
+import main
+from tests.helpers import PATIENCE_SECONDS, TOP, Session, child_environment, feed, run, run_here, running
 from tests.test_messages import SESSION, cut_at_random
 from tracer.streams import CHUNK_BYTES, write
 
@@ -146,6 +147,40 @@ class HostileInputTests(unittest.TestCase):
 
         self.assertEqual((out, process.returncode), (ALIVE_OK, 0))
         self.assertEqual(err, b"tracer: line 1: the line is longer than 1048576 bytes and was skipped\n")
+
+
+class ShortWayTests(unittest.TestCase):
+    """What is plain does not go the way of what is not."""
+
+    def test_good_lines_need_no_judge(self) -> None:
+        """Good lines, many or one at a time or without an end, are read and answered without `decode`."""
+        lines = [b'{"type":"echo","echo":%d}\n' % number for number in range(200)]
+        answers = b"".join(b'{"type": "echo_ok", "echo": %d}\n' % number for number in range(200))
+        for chunk_bytes in (CHUNK_BYTES, 1):
+            with (
+                self.subTest(chunk_bytes=chunk_bytes),
+                mock.patch("tracer.streams.CHUNK_BYTES", chunk_bytes),
+                mock.patch("tracer.node.decode") as judge,
+            ):
+                self.assertEqual(run_here(b"".join(lines)[:-1]), (0, answers, b""))
+
+                judge.assert_not_called()
+        with mock.patch("tracer.node.decode") as judge:
+            self.assertEqual(Session().line(lines[0][:-1]), '{"type": "echo_ok", "echo": 0}')
+
+            judge.assert_not_called()
+
+    def test_line_that_comes_alone_is_answered_alone(self) -> None:
+        """Good lines that come one at a time are no batch; each counts for the number of a bad one."""
+        with (
+            mock.patch("tracer.streams.CHUNK_BYTES", 1),
+            mock.patch("main.serve_many", wraps=main.serve_many) as served,
+        ):
+            code, out, err = run_here(ALIVE * 3 + b"{\n" + ALIVE)
+
+        self.assertEqual((code, out), (0, ALIVE_OK * 4))
+        self.assertTrue(err.startswith(b"tracer: line 4: "), err)
+        self.assertEqual([call.args[0] for call in served.call_args_list if call.args[0]], [["{"]])
 
 
 class FlushTests(unittest.TestCase):

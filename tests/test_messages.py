@@ -9,7 +9,7 @@ from unittest import mock
 
 from tests.helpers import feed
 from tracer import LineBuffer, MalformedLineError, Node, SimulatedClock, SpanManager, read_ahead
-from tracer.messages import LINES_AT_ONCE, MAX_DEPTH, MAX_DIGITS, decode
+from tracer.messages import LINES_AT_ONCE, MAX_DEPTH, MAX_DIGITS, SHORT_LINE, decode, read_alone
 
 BOM = b"\xef\xbb\xbf"
 ECHO = b'{"type":"echo","echo":%d}'
@@ -179,6 +179,30 @@ class ReadAheadTests(unittest.TestCase):
         self.assertEqual(self.check(['{"a":1}', '{"":1}'], 28), [True, True])
         self.assertEqual(self.check(['{"a":1}', '{"":1}'], 27), [False, True])
 
+    def test_harmless_lines_take_one_reading(self) -> None:
+        """Up to each bound of the quick way lines are read together; where brackets are too many together, alone."""
+
+        def padded(fields: str, length: int) -> str:
+            return "{" + fields.ljust(length - 2) + "}"
+
+        lists = '"a":[' + "[]," * 20 + "[]]"
+        cases = [
+            ([padded('"a":1', 10)] * 2, 40, True, 0),
+            ([padded('"a":1', 10)] * 2, 39, False, 2),
+            ([padded(lists, SHORT_LINE)] * 9, 1 << 20, True, 0),
+            ([padded(lists, SHORT_LINE + 1)] * 8, 1 << 20, True, 0),
+            ([padded(lists, SHORT_LINE + 1)] * 9, 1 << 20, True, 9),
+            ([padded('"a":1', MAX_DIGITS)] * 2, 1 << 20, True, 0),
+            ([padded('"a":1', MAX_DIGITS + 1)] * 2, 1 << 20, False, 2),
+        ]
+        for lines, bound, is_read, alone in cases:
+            with (
+                self.subTest(length=len(lines[0]), count=len(lines), bound=bound),
+                mock.patch("tracer.messages.read_alone", wraps=read_alone) as counted,
+            ):
+                self.assertEqual(self.check(lines, bound), [is_read] * len(lines))
+                self.assertEqual(counted.call_count, alone)
+
 
 class LineBoundTests(unittest.TestCase):
     """The longest line."""
@@ -316,6 +340,8 @@ class DecodeTests(unittest.TestCase):
             (b'{"a":%s}' % (b"1" * 4301), not_json + "an integer has more than 4300 digits"),
             (b"X{}", not_json + "Expecting value: line 1 column 1 (char 0)"),
             (b"{}X", not_json + "Extra data: line 1 column 3 (char 2)"),
+            (b"[]" * 201 + b"X" * 201, not_json + "Extra data: line 1 column 3 (char 2)"),
+            (b"X" * 201 + b"[" * 201, "the line nests deeper than 200 levels"),
         ]
         for line, sentence in cases:
             with self.subTest(line=line[:20]):
