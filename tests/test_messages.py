@@ -179,6 +179,11 @@ class ReadAheadTests(unittest.TestCase):
         self.assertEqual(self.check(['{"a":1}', '{"":1}'], 28), [True, True])
         self.assertEqual(self.check(['{"a":1}', '{"":1}'], 27), [False, True])
 
+    def test_line_of_the_bound_is_read_alone(self) -> None:
+        """A line that comes alone is read where no character of it could break the bound, and otherwise left."""
+        self.assertEqual(read_alone('{"a":1}', 28), {"a": 1})
+        self.assertIsNone(read_alone('{"a":1}', 27))
+
     def test_harmless_lines_take_one_reading(self) -> None:
         """Up to each bound of the quick way lines are read together; where brackets are too many together, alone."""
 
