@@ -4,8 +4,8 @@ Owns what speed costs in beauty, and decides nothing: whatever is not as plain a
 `manager.py` have for every message, and a test holds the two ways equal.
 Strategy: one loop, and long, because a call costs up to a tenth of what a whole line does.  A body of just the three fields
 that are looked up has no other field that would need a check.  Each of the three messages is looked up, checked, and done;
-what the look-up or the check does not find is left to the way for all.  Nothing in here can fail and no code of others is
-called, so that none of it needs the guard that `Node._serve` has.
+what the look-up or the check does not find is left to the way for all.  Nothing else in here can fail and no code of others
+is called, so that none of it needs the guard that `Node._serve` has.
 Read next: `node.py` and `manager.py`, whose state this shares.
 """
 
@@ -96,7 +96,7 @@ class FastNode(Node):
                                 )
                                 continue
                 except (KeyError, TypeError):
-                    # A field is missing, or no word: before anything was done.
+                    # A field is missing, or of a type that cannot be looked up; nothing was done yet.
                     pass
             reply = self._serve(body, origin)
             clock, plain = self._clock, plain and self._is_plain

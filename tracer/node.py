@@ -85,7 +85,7 @@ class Node:
         self._actions = self._table(maelstrom=False)
 
     def answer(self, line: bytes) -> str | None:
-        """Serve one line, which comes without its `\\n`; return its reply, with one, or None if there is none."""
+        """Serve one line, without its `\\n`; return its reply, a whole line, or None if there is none."""
         text = as_text(line)
         return next(self.answers([read_alone(text, self._max_line_bytes) or text]), None)
 
