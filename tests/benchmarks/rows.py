@@ -82,12 +82,16 @@ def echo(bench: Bench) -> list[Row]:
     return [Row(what, "the same loop for echo", ratios(pairs), 0.50, detail=costs(pairs, "an echo", count))]
 
 
+def many_runs(bench: Bench) -> int:
+    """Return how often to measure what is short, whose spread is wide and whose runs are cheap."""
+    return max(bench.runs, 41 // bench.scale)
+
+
 def start(bench: Bench) -> list[Row]:
     """Start, answer one message, end."""
     path = bench.input(inputs.echo(1), "echo")
     bare = [bench.python, "-c", "import json"]
-    # Short, so its spread is wide and more runs are cheap.
-    runs = max(bench.runs, 41 // bench.scale)
+    runs = many_runs(bench)
     pairs = bench.pairs(lambda: bench.cpu(bench.node(), path), lambda: bench.cpu(bare, path), runs)
     what = "start, one message, exit, CPU"
     return [Row(what, "`python3 -c 'import json'`", ratios(pairs), 1.20, detail=costs(pairs, "a run"))]
@@ -107,7 +111,8 @@ def round_trip(bench: Bench) -> list[Row]:
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {max(cores)})
     try:
-        pairs = bench.pairs(lambda: trip(bench.node()), lambda: trip(bench.loop("same_bytes")))
+        runs = many_runs(bench)
+        pairs = bench.pairs(lambda: trip(bench.node()), lambda: trip(bench.loop("same_bytes")), runs)
     finally:
         os.sched_setaffinity(0, cores)
     what = f"one request, one reply over pipes, median of {times:,}, one core"
