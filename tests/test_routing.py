@@ -153,8 +153,9 @@ class RouteTests(unittest.TestCase):
         self.assertEqual(talk.send("echo", "c1", "old name", echo=1)["src"], "old name")
         self.assertEqual(talk.send("init", "c0", "old name", node_id="n5")["src"], "n5")
 
-        self.assertEqual(talk.send("echo", "c1", "old name", echo=1)["src"], "n5")
-        self.assertEqual(talk.tell("get_span", span_id="mine")["src"], "n5")
+        for number in ({}, {"msg_id": 7}):
+            self.assertEqual(talk.send("echo", "c1", "old name", echo=1, **number)["src"], "n5")
+            self.assertEqual(talk.tell("get_span", span_id="mine", **number)["src"], "n5")
 
     def test_many_addresses_are_kept_apart(self) -> None:
         """Replies find their senders among thousands, whatever the length of their names."""
