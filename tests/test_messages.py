@@ -58,6 +58,7 @@ class LineBufferTests(unittest.TestCase):
         self.assertEqual(buffer.feed(b"a\nb\r\nc\rd\x0b\xe2\x80\xa8\n\ne"), ["a", "b\r", "c\rd\x0b\u2028", ""])
         self.assertEqual(buffer.finish(), ["e"])
         self.assertEqual(buffer.finish(), [])
+        self.assertEqual([buffer.feed(data) for data in (b"a\n", b"b", b"c\n", b"XX\nXX")], [["a"], [], ["bc"], ["XX"]])
 
     def test_byte_order_mark_at_the_start_is_skipped_in_pieces_too(self) -> None:
         """A byte order mark is dropped from the very start only, however it is cut; a part of one is kept."""

@@ -158,7 +158,7 @@ class Node:
                     result.origin = origin
             if write is None or (answered_if is not None and body.get(answered_if) is None):
                 return None
-            if msg_id is None or origin is None or origin.node_id is None or origin.node_id is not self.node_id:
+            if msg_id is None or origin is None or origin.node_id is None:
                 return self._send(write, result, msg_id, origin)
             # Nearly every request the Maelstrom way: what `_send` does, for a call less.
             sent = self._sent
