@@ -62,7 +62,7 @@ class LineBuffer:
             text = data.decode()
             line, end, others = text.partition("\n")
             if end and not others and not self._pending:
-                # The line of somebody who may wait for its reply: it takes twice as long to split.
+                # Somebody may wait for the reply to this one; splitting takes twice as long.
                 return [line]
             lines: list[Line] = text.split("\n")  # type: ignore[assignment]  # of text alone, so far
         except UnicodeDecodeError:
