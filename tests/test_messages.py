@@ -137,7 +137,7 @@ class ReadAheadTests(unittest.TestCase):
             chance = random.Random(seed)
             with self.subTest(seed=seed):
                 self.check(chance.choices(good + bad, k=chance.randrange(1, 9)))
-        self.assertEqual(self.check(good), [True, False, True, True, True, False, False, True, True])
+        self.assertEqual(self.check(good), [True, False, True, True, True, True, False, True, True])
 
     def test_lines_that_balance_only_together_are_refused(self) -> None:
         """Lines that make one array of objects only when joined are no messages, nulls among them or not."""
@@ -177,8 +177,8 @@ class ReadAheadTests(unittest.TestCase):
 
     def test_bound_on_a_line_is_left_to_the_judge(self) -> None:
         """A line that may be longer than the bound is not read ahead."""
-        self.assertEqual(self.check(['{"a":1}', '{"":1}'], 28), [True, True])
-        self.assertEqual(self.check(['{"a":1}', '{"":1}'], 27), [False, True])
+        self.assertEqual(self.check(['{"a":1}', "{}"], 28), [True, True])
+        self.assertEqual(self.check(['{"a":1}', "{}"], 27), [False, True])
 
     def test_line_of_the_bound_is_read_alone(self) -> None:
         """A line that comes alone is read where no character of it could break the bound, and otherwise left."""

@@ -28,6 +28,13 @@ class WriteTests(unittest.TestCase):
                 write(data)
                 self.assertEqual(bytes(taken), data)
 
+    def test_nothing_writes_nothing(self) -> None:
+        """Without bytes there is no system call."""
+        with mock.patch("tracer.streams.os.write") as called:
+            write(b"")
+
+        called.assert_not_called()
+
     def test_descriptor_that_may_not_wait_is_waited_for(self) -> None:
         """A full descriptor that does not block is waited for, and the rest goes out then."""
         reading, writing = os.pipe()

@@ -113,7 +113,9 @@ def read_ahead(lines: list[Line], max_line_bytes: int) -> Iterator[list[Message 
     """
     for at in range(0, len(lines), LINES_AT_ONCE):
         some = lines[at : at + LINES_AT_ONCE]
-        yield _read_together(some, max_line_bytes) or [read_alone(line, max_line_bytes) or line for line in some]
+        yield _read_together(some, max_line_bytes) or [
+            line if (message := read_alone(line, max_line_bytes)) is None else message for line in some
+        ]
 
 
 def _read_together(lines: list[Line], max_line_bytes: int) -> list[Message | Line] | None:

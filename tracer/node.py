@@ -70,6 +70,7 @@ class Node:
     ) -> None:
         self._manager = manager
         self._clock = manager.clock
+        # Whether a line moves the clock: asked for every line, and a real clock takes longer to tell.
         self._ticks = self._clock.tick_us > 0
         self._complain = complain
         self._max_line_bytes = max_line_bytes

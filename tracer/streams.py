@@ -81,7 +81,7 @@ def _do_nothing(number: int, frame: object) -> None:
 
 def write(data: bytes, descriptor: int = 1) -> None:
     """Write all of it, however little the other side takes at once."""
-    while True:
+    while data:
         try:
             written = os.write(descriptor, data)
         except BlockingIOError:

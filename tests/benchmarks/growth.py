@@ -39,13 +39,15 @@ def instructions(bench: Bench) -> list[Row]:
     """Count what the node does for a message with few and with many spans open, wherever these lie in memory."""
     rounds = 20_000 // bench.scale
 
-    def cost(open_spans: int) -> float:
-        taken = [
-            bench.instructions(bench.node(), bench.input(inputs.opened(open_spans) + relayed))
-            for relayed in (inputs.relayed(count, open_spans, open_spans + 1) for count in (rounds, 2 * rounds))
-        ]
-        return (taken[1] - taken[0]) / (3 * rounds)
+    def taken(open_spans: int, count: int) -> int:
+        data = inputs.opened(open_spans) + inputs.relayed(count, open_spans, open_spans + 1)
+        return bench.instructions(bench.node(), bench.input(data))
 
+    def cost(open_spans: int) -> float:
+        return (taken(open_spans, 2 * rounds) - taken(open_spans, rounds)) / (3 * rounds)
+
+    # Not counted: a first run may have to compile.
+    bench.cpu(bench.node(), bench.input(inputs.INIT))
     few, many = cost(FEW_OPEN), cost(MANY_OPEN)
     what = f"instructions a message, {MANY_OPEN:,} spans open"
     detail = f"{many:,.0f} instructions, the reference {few:,.0f}"
