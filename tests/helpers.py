@@ -17,11 +17,13 @@ from contextlib import contextmanager
 from unittest import mock
 
 import main
-from tracer import CountedIds, FastNode, LineBuffer, Node, SimulatedClock, SpanManager, read_ahead
-from tracer.span import ENDED, LIFECYCLE, OPEN, UNKNOWN
+from tracer import CountedIds, Limits, LineBuffer, Node, SimulatedClock, SpanManager
+from tracer.span import ENDED, OPEN, REFUSALS, UNKNOWN
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SAMPLES = os.path.join(TOP, "tests", "samples")
+#: An identity that somebody else gave.
+TRACEPARENT = f"00-{'a' * 32}-{'b' * 16}-01"
 #: Longest that a test waits for a process before it gives up on it.
 PATIENCE_SECONDS = 20
 
@@ -30,7 +32,7 @@ MESSAGES = {
     "create": [{"type": "create_span", "name": "again"}],
     "change": [
         {"type": "span_event", "event": "e", "attributes": {"k": 1}},
-        {"type": "span_link", "link": {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"}},
+        {"type": "span_link", "link": {"traceparent": TRACEPARENT}},
         {"type": "span_update", "name": "renamed", "attributes": {"k": 2}},
     ],
     "end": [
@@ -56,15 +58,15 @@ class Session:
 
     Args:
         manager: keeps the spans; left out, a fresh one with counted ids.
-        node_class: the node's class.
-        node: further arguments of it.
+        node: further arguments of the node.
     """
 
-    def __init__(self, manager: SpanManager | None = None, node_class: type[Node] = FastNode, **node: object) -> None:
+    def __init__(self, manager: SpanManager | None = None, **node: object) -> None:
         self.manager = SpanManager(None, SimulatedClock(), CountedIds()) if manager is None else manager
-        #: Every sentence that the node said.
+        #: Every sentence that the node said, and the number of the line that it was about.
         self.complaints: list[str] = []
-        self.node = node_class(self.manager, self.complaints.append, **node)
+        self.complained_lines: list[int] = []
+        self.node = Node(self.manager, self._complain, **node)
 
     def line(self, line: bytes) -> str | None:
         """Serve a line; return the reply as it is written, without its end."""
@@ -91,9 +93,23 @@ class Session:
         """Send `init`; from then on the node answers the Maelstrom way."""
         return self.send("init", dest=node_id, msg_id=1, node_id=node_id, node_ids=[node_id])
 
+    def _complain(self, line: int, sentence: str) -> None:
+        self.complained_lines.append(line)
+        self.complaints.append(sentence)
+
     def _parsed(self, message: dict) -> dict | None:
         reply = self.line(line_of(message))
         return None if reply is None else json.loads(reply)
+
+
+def session(*messages: dict, maelstrom: bool = False, **limits: int) -> Session:
+    """Return a session under some bounds, after an `init` if it is `maelstrom`, in which these messages were sent."""
+    made = Session(SpanManager(Limits(**limits), SimulatedClock(), CountedIds()))
+    if maelstrom:
+        made.start()
+    for message in messages:
+        made.line(line_of(message))
+    return made
 
 
 def without_end(reply: str | None) -> str | None:
@@ -104,13 +120,10 @@ def without_end(reply: str | None) -> str | None:
 
 def feed(pieces: list[bytes], max_line_bytes: int = 1 << 20) -> tuple[list[str | None], list[str]]:
     """Feed pieces of input to a fresh node; return its replies (None where there is none) and its complaints."""
-    session = Session(max_line_bytes=max_line_bytes)
+    session = Session()
     buffer = LineBuffer(max_line_bytes)
-    replies = []
-    for complete in [*map(buffer.feed, pieces), buffer.finish()]:
-        for lines in read_ahead(complete, max_line_bytes):
-            replies += [without_end(next(session.node.answers([line]), None)) for line in lines]
-    return replies, session.complaints
+    lines = [line for complete in [*map(buffer.feed, pieces), buffer.finish()] for line in complete]
+    return [without_end(session.node.answer(line)) for line in lines], session.complaints
 
 
 def child_environment(**variables: str) -> dict[str, str]:
@@ -204,17 +217,18 @@ def marked(text: str, name: str) -> str:
 
 def rendered_lifecycle() -> str:
     """Write the table of a span's life as the README has it."""
-    rows = ["| state | create | event, link, update | end, error | get |", "|---|---|---|---|---|"]
+    #: What a column's trigger, where it is not refused, makes of a span that was open and of any other.
+    columns = {
+        "create": ("create", "", "open"),
+        "event, link, update": ("change", "stays open", ""),
+        "end, error": ("change", "ended", ""),
+        "get": ("get", "answered", "answered"),
+    }
+    rows = [" | ".join(["| state", *columns]) + " |", "|---" * (len(columns) + 1) + "|"]
     for state in (UNKNOWN, OPEN, ENDED):
-        cells = [_cell(trigger, state) for trigger in ("create", "change", "end", "get")]
+        cells = [
+            str(REFUSALS[trigger][state].code) if state in REFUSALS[trigger] else of_open if state == OPEN else of_other
+            for trigger, of_open, of_other in columns.values()
+        ]
         rows.append("| " + " | ".join([state, *cells]) + " |")
     return "\n".join(rows) + "\n"
-
-
-def _cell(trigger: str, state: str) -> str:
-    outcome = LIFECYCLE[trigger][state]
-    if not isinstance(outcome, str):
-        return str(outcome.code)
-    if outcome != state:
-        return {OPEN: "open", ENDED: "ended"}[outcome]
-    return "answered" if trigger == "get" else "stays open"

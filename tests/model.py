@@ -1,7 +1,8 @@
 """The node's protocol once more, written from its description alone: plain, slow and obvious.
 
 Owns no part of the node and imports none of it, so that the two can be wrong in different ways only.  `Model.run`
-takes the bytes of a whole input and gives the lines that the node must write, with the `text` of errors left empty.
+takes the bytes of a whole input and gives the lines that the node must write, with the `text` of errors left empty;
+`Model.complained` then has the numbers of the lines that the node must complain about.
 Real time and random ids are counted here; `tests/sessions.py` says how the two are compared.
 """
 
@@ -16,6 +17,7 @@ from tests.model_forms import (
     bounded,
     check,
     check_attributes,
+    check_create_span,
     check_link,
     check_timestamp,
     is_integer,
@@ -27,13 +29,14 @@ from tests.model_forms import (
 
 #: The type of a reply (None: there is none) and its fields.
 Reply = tuple[Optional[str], dict[str, Any]]
-KINDS = ("INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")
 STATUSES = ("OK", "ERROR", "UNSET")
 #: The messages that take an unknown id for that of the one span whose id nobody knows.
 CLAIMING = ("span_event", "span_link", "span_update", "span_end", "span_error")
 TYPES = (*CLAIMING, "create_span", "get_span", "init", "echo", "generate")
 #: Where a model's real clock starts: any time in which nobody states a timestamp will do.
 REAL_START_US = 1_750_000_000_000_000
+#: Stands for the random part of the ids that a node generates on the real clock.
+REAL_START_DIGITS = "0000abcd"
 
 
 class Settings(NamedTuple):
@@ -89,11 +92,12 @@ class Model:
         self.real: bool | None = {"auto": None, "real": True, "simulated": False}[settings.clock]
         self.now_us: int | None = None
         self.node_id: str | None = None
-        self.sent = 0
-        self.counter = 0
+        self.sent = self.lines = self.counter = 0
         self.traces = 0
         self.spans: dict[str, Record] = {}
         self.ended: list[Record] = []
+        #: The numbers, from 1 on, of the lines that were refused.
+        self.complained: list[int] = []
 
     # Lines
 
@@ -106,11 +110,15 @@ class Model:
 
     def answer(self, line: bytes) -> str | None:
         """Give the reply to one line, if there is one."""
+        self.lines += 1
         try:
             outer = parse(line, self.settings.max_line_bytes)
+            if outer is None:
+                return None
             self.tick()
             body, envelope = open_envelope(outer)
         except MalformedError:
+            self.complained.append(self.lines)
             return None
         if body.get("in_reply_to") is not None:
             return None
@@ -133,6 +141,7 @@ class Model:
         try:
             kind, fields = self.handle(body, envelope)
         except RefusedError as refused:
+            self.complained.append(self.lines)
             if not is_integer(body.get("msg_id")):
                 return None
             kind, fields = "error", {"code": refused.code, "text": ""}
@@ -180,15 +189,18 @@ class Model:
         return "init_ok", {}
 
     def echo(self, body: dict[str, Any]) -> Reply:
-        check(body.get("echo") is not None)
+        check("echo" in body)
         return "echo_ok", {"echo": body["echo"]}
 
     def generate(self, _body: dict[str, Any]) -> Reply:
         self.counter = self.next_number()
-        return "generate_ok", {"id": self.id_of(self.counter)}
+        if self.node_id is None:
+            return "generate_ok", {"id": f"span{self.counter}"}
+        start = f"{REAL_START_DIGITS}-" if self.real else ""
+        return "generate_ok", {"id": f"{self.node_id}-{start}{self.counter}"}
 
     def create_span(self, body: dict[str, Any], envelope: tuple[str, str] | None) -> Reply:
-        self.check_create_span(body)
+        check_create_span(body)
         links = body.get("links") or []
         parent = self.known(body["parent_span_id"]) if body.get("parent_span_id") is not None else None
         linked = [self.linked(link) for link in links]
@@ -196,7 +208,7 @@ class Model:
         check(sum(span.end_us is None for span in self.spans.values()) < self.settings.max_open_spans, 11)
 
         self.counter = self.next_number()
-        span = Record(body.get("span_id") or self.id_of(self.counter), body["name"])
+        span = Record(body.get("span_id") or f"span{self.counter}", body["name"])
         span.made_by = envelope
         span.kind = body.get("kind") or "INTERNAL"
         span.start_us = self.time_of(body)
@@ -223,20 +235,6 @@ class Model:
         if self.node_id is not None:
             fields["traceparent"] = span.traceparent()
         return ("span_created" if told else None), fields
-
-    def check_create_span(self, body: dict[str, Any]) -> None:
-        """Refuse a `create_span` with a field of the wrong form."""
-        check(is_text(body.get("name")))
-        check(body.get("kind") is None or (isinstance(body["kind"], str) and body["kind"] in KINDS))
-        for field in ("span_id", "parent_span_id"):
-            check(body.get(field) is None or is_text(body[field]))
-        check(body.get("traceparent") is None or normal_traceparent(body["traceparent"]) is not None)
-        check(body.get("parent_span_id") is None or body.get("traceparent") is None)
-        check_attributes(body)
-        check(body.get("links") is None or isinstance(body["links"], list))
-        for link in body.get("links") or []:
-            check_link(link)
-        check_timestamp(body)
 
     def span_event(self, body: dict[str, Any]) -> Reply:
         check(is_text(body.get("span_id")) and is_text(body.get("event")))
@@ -304,16 +302,13 @@ class Model:
 
     # Spans
 
-    def id_of(self, number: int) -> str:
-        return f"span{number}" if self.node_id is None else f"{self.node_id}-span{number}"
-
     def hexadecimal(self, number: int, digits: int) -> str:
         """Write an id; those that stand for random ones are far from any that a message has."""
         return f"{number + (0xABCD << 48 if self.real else 0):0{digits}x}"
 
     def next_number(self) -> int:
         number = self.counter + 1
-        while self.id_of(number) in self.spans:
+        while f"span{number}" in self.spans:
             number += 1
         return number
 

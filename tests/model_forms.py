@@ -10,6 +10,7 @@ import re
 from typing import Any
 
 LAST_TIMESTAMP_US = 9223372036854775
+KINDS = ("INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")
 
 
 class MalformedError(Exception):
@@ -62,6 +63,21 @@ def check_link(link: object) -> None:
     check_attributes(link)
 
 
+def check_create_span(body: dict[str, Any]) -> None:
+    """Refuse a `create_span` with a field of the wrong form."""
+    check(is_text(body.get("name")))
+    check(body.get("kind") is None or (isinstance(body["kind"], str) and body["kind"] in KINDS))
+    for field in ("span_id", "parent_span_id"):
+        check(body.get(field) is None or is_text(body[field]))
+    check(body.get("traceparent") is None or normal_traceparent(body["traceparent"]) is not None)
+    check(body.get("parent_span_id") is None or body.get("traceparent") is None)
+    check_attributes(body)
+    check(body.get("links") is None or isinstance(body["links"], list))
+    for link in body.get("links") or []:
+        check_link(link)
+    check_timestamp(body)
+
+
 def normal_traceparent(value: object) -> str | None:
     """Give a good traceparent in the form of version 00, and None for a bad one."""
     if not isinstance(value, str):
@@ -101,11 +117,15 @@ def bounded(old: dict[str, Any], new: dict[str, Any], bound: int, characters: in
 # JSON
 
 
-def parse(line: bytes, max_line_bytes: int) -> dict[str, Any]:
-    """Read a line as a JSON object."""
+def parse(line: bytes, max_line_bytes: int) -> dict[str, Any] | None:
+    """Read a line as a JSON object; give None for a blank one."""
+    if len(line.removesuffix(b"\r")) > max_line_bytes:
+        raise MalformedError
+    if not line.strip(b" \t\r"):
+        return None
     try:
         text = line.decode("utf-8")
-        if len(line.removesuffix(b"\r")) > max_line_bytes or depth(text) > 200:
+        if depth(text) > 200:
             raise MalformedError
         value = json.loads(text, parse_float=finite, parse_int=short, parse_constant=finite)
     except ValueError:

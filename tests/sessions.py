@@ -3,6 +3,7 @@
 Owns what is put into the node and how two outputs are compared.  The pools of ids, names and times are small, so that
 ids collide, spans are claimed and bounds are met.  What the description leaves open (the clock's reading, random ids,
 the sentence of an error) is blotted out of both outputs before they are compared.
+Some sessions have no bad line and no null, so that the node can take many of their lines at once; others have few.
 """
 
 from __future__ import annotations
@@ -17,9 +18,8 @@ from tests.model import Model, Settings
 Body = dict[str, Any]
 
 IDS = ("span1", "span2", "span3", "span4", "span5", "span7", "span9", "span12", "span03", "span0", "spanX", "span",
-       "span-1", "span+2", "span 3", "Span2", "span1\n", "span\u0663", "span\u00b2", "n1-span1", "n1-span2", "n1-span3",
-       "n1-span5", "n1-span02", "a", "b", "\u00e9\U0001f600", "\ud800", "span99999999999999999999",
-       "x" * 70)  # fmt: skip
+       "span-1", "span+2", "span 3", "Span2", "span1\n", "span\u0663", "span\u00b2", "n1-span1", "n1-1", "n1-2",
+       "a", "b", "\u00e9\U0001f600", "\ud800", "span99999999999999999999", "x" * 70)  # fmt: skip
 TRACE, OWN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 TRACEPARENTS = (
     f"00-{TRACE}-{OWN}-01", f"00-{TRACE}-{OWN}-00", f"00-{TRACE}-{OWN}-ff", f"00-{TRACE}-{OWN}-02",
@@ -34,20 +34,15 @@ BAD_TRACEPARENTS = (
     f"0x-{TRACE}-{OWN}-01", f"00-{TRACE[1:]}-{OWN}-01", f"+0-{TRACE}-{OWN}-01", f"00-{TRACE}-{OWN}- 1",
     f"00-{TRACE}-{OWN[:-3]}_b7-01", f"FF-{TRACE}-{OWN}-01",
 )  # fmt: skip
-TEXTS = (
-    "GET /a",
-    "x",
-    "exception",
-    "\u00e9\u4e2d",
-    "\U0001f600",
-    "\ud800",
-    '"\\/\b\f\n\r\t',
-    "\x00\x7f\u2028",
-    "y" * 40,
-)
-VALUES = (None, True, False, 0, -1, 1.5, "", "value", "\U0001f600\U0001f600\U0001f600", [], {}, [1, [None,
-"long text"]],
+TEXTS = ("GET /a", "x", "exception", "\u00e9\u4e2d", "\U0001f600", "\ud800", '"\\/\b\f\n\r\t', "\x00\x7f\u2028",
+         "y" * 40)  # fmt: skip
+NULL_TEXTS = ("null", "nullify, null,")
+VALUES = (True, False, 0, -1, 1.5, "", "value", "\U0001f600\U0001f600\U0001f600", [], {}, [1, ["long text"]],
           {"": "empty key", "k": ["deep text", {"k": "deeper text"}]}, 2**64, -(2**70), 1e300, "z" * 30)  # fmt: skip
+NULLS = (None, [1, [None, "null"]], {"null": None})
+#: Values of lines longer than a few hundred characters, on both sides of every bound that counts brackets or digits.
+LONG_VALUES = ("long " * 80, "[{" * 101, [[]] * 150, [[]] * 210, [{"k": [1]}] * 90, "\u00e9" * 1000, 7**2000,
+               {f"k{number}": number for number in range(40)}, [None] * 100, "null, " * 100)  # fmt: skip
 WRONG = (None, True, False, 0, 1, -1, 1.0, "", "x", [], {}, [None], ["x"], {"": 1}, {"x": 1}, [{}], [[]])
 FIELDS = (
     "timestamp_us",
@@ -88,6 +83,14 @@ BAD_LINES = (
     b"{'type': 'echo'}", b'{"type": "echo", "msg_id": 1, "echo": 1', b"\x0c{}", b"\xc2\xa0{}",
     '{"type": "echo", "msg_id": 1, "echo": 1}'.encode("utf-16"), b'{"type": "generate"} {"type": "generate"}', b"{}",
 )  # fmt: skip
+#: Bad lines that would be good messages, were the lines around them joined by commas and nulls.
+SPLICES = (
+    b'{"type": "generate", "msg_id": 1}]', b'[{"type": "generate", "msg_id": 1}', b'{"type": "generate"}, {}',
+    b'{"type": "generate", "k": [1\n2]}', b'{"type": "generate", "k": "\n"}', b'{"type": "generate"}, {}, {}',
+    b'{"type": "generate", "k": [1\n2]}, {}, {}', b'{"type": "generate", "k": [1\n2]}\n{"type": "generate"},null,{}',
+)  # fmt: skip
+#: Who sends; nobody would remember the last ones for long.
+SENDERS = (("c1", "c2", "\u00e9"), ("c1", "c2", "\u00e9"), ("c1", "c" * 250), tuple("abcdefghijklmnopqrstuvwxyz"))
 
 
 class Session(NamedTuple):
@@ -130,6 +133,14 @@ class _Maker:
         self.tempo = random.choice((0.0, 0.05, 0.2, 0.5))
         self.init = random.choice((0.0, 0.0, 0.0, 0.03, 0.1))
         self.bare = random.choice((0.1, 0.5, 0.9))
+        self.bad = random.choice((0.0, 0.0, 0.03, 0.1 + self.tempo / 10))
+        self.null = random.choice((0.0, 0.0, 0.1, 0.3))
+        self.long = random.choice((0.0, 0.0, 0.1))
+        self.carriage_return = random.choice((0.0, 0.1, 1.0))
+        self.senders = random.choice(SENDERS)
+        self.splice = random.choice((0.0,) * 9 + (0.1,))
+        if self.splice:
+            self.tempo = self.bad = self.null = 0.0
 
     def chance(self, probability: float) -> bool:
         return self.random.random() < probability
@@ -166,20 +177,20 @@ class _Maker:
         )
 
     def line(self, settings: Settings) -> bytes:
-        if self.chance(0.05 + self.tempo / 10):
+        if self.chance(self.bad):
             return self.random.choice(BAD_LINES)
-        makers: list[Callable[[], Body]] = [self.make_create] * 5 + [
-            self.make_event,
-            self.make_link,
-            self.make_update,
-        ] * 2
-        makers += [self.make_end, self.make_get] * 3 + [self.make_error] * 2 + [self.make_simple]
+        if self.chance(self.splice):
+            return self.random.choice(SPLICES)
+        changes: list[Callable[[], Body]] = [self.make_event, self.make_link, self.make_update, self.make_error]
+        makers = [self.make_create] * 5 + changes * 2 + [self.make_end, self.make_get] * 3 + [self.make_simple] * 2
         line = self.wrapped(self.spoilt(self.make_init() if self.chance(self.init) else self.random.choice(makers)()))
         if settings.max_line_bytes < 1000 and self.chance(0.1):
             line = line.ljust(settings.max_line_bytes + self.random.choice((-1, 0, 1)))
-        if self.chance(0.02):
+        if self.chance(self.bad / 4):
             line = line[: self.random.randrange(len(line) + 1)]
-        return line + (b"\r" if len(line) < 100 and self.chance(0.1) else b"")
+        if self.chance(self.long / 4):
+            line = line.ljust(self.random.randrange(400, 5000))
+        return line + (b"\r" if self.chance(self.carriage_return) else b"")
 
     # Bodies
 
@@ -189,11 +200,15 @@ class _Maker:
         if where < 0.6 and self.model.spans:
             return self.random.choice(list(self.model.spans)[-4:])
         if where < 0.75:
-            return self.model.id_of(max(1, self.model.counter + self.random.choice((-2, -1, 0, 1, 1, 2))))
+            return f"span{max(1, self.model.counter + self.random.choice((-2, -1, 0, 1, 1, 2)))}"
         return self.random.choice(self.ids)
 
     def value(self) -> Any:
-        return self.random.choice(tuple(LITERALS)) if self.chance(self.tempo / 4) else self.random.choice(VALUES)
+        if self.chance(self.tempo / 4):
+            return self.random.choice(tuple(LITERALS))
+        if self.chance(self.long):
+            return self.random.choice(LONG_VALUES)
+        return self.random.choice(NULLS if self.chance(self.null) else VALUES)
 
     def attributes(self) -> Body:
         return {key: self.value() for key in self.random.sample(KEYS, self.random.choice((0, 1, 2, 4)))}
@@ -205,7 +220,7 @@ class _Maker:
         return self.random.choice(BAD_TIMES if self.chance(self.tempo) else TIMES)
 
     def text(self) -> str:
-        return self.random.choice(TEXTS)
+        return self.random.choice(NULL_TEXTS if self.chance(self.null) else TEXTS)
 
     def wrong(self) -> Any:
         return self.random.choice(WRONG)
@@ -265,10 +280,9 @@ class _Maker:
         return {"type": "init", "node_id": "n2" if self.chance(0.1) else "n1", **node_ids}
 
     def make_simple(self) -> Body:
-        kind = self.random.choice(
-            ("echo", "echo", "generate", "unknown", "error", "span_complete", "__init__", "answer")
-        )
-        return {"type": kind, **({"echo": self.value()} if kind == "echo" else {})}
+        kinds = ["echo"] * 2 + ["generate"] * 4 + ["unknown", "error", "span_complete", "__init__", "answer"]
+        kind = self.random.choice(kinds)
+        return {"type": kind, **({"echo": None if self.chance(self.null) else self.value()} if kind == "echo" else {})}
 
     # Spoiling and writing
 
@@ -318,7 +332,7 @@ class _Maker:
         """Put a body into an envelope, or not."""
         text = self.dumped(body)
         if not self.chance(self.bare):
-            envelope: Body = {"src": self.random.choice(("c1", "c2", "\u00e9")), "dest": "tracer", "body": "@body"}
+            envelope: Body = {"src": self.random.choice(self.senders), "dest": "tracer", "body": "@body"}
             envelope.update(self.some(0.1, id=lambda: 0, type=lambda: "span_end", in_reply_to=lambda: 1))
             if self.chance(self.tempo / 4):
                 envelope[self.random.choice(("src", "dest", "body"))] = self.random.choice(WRONG)
@@ -332,18 +346,20 @@ class _Maker:
 # Comparing
 
 _TEXT = re.compile(r'("type": "error", "code": \d+, "text": )"(?:[^"\\]|\\.)+"')
+_GENERATED = re.compile(r'(?<="type": "generate_ok", "id": ")((?:[^"\\]|\\.)*)-([0-9a-f]{8})-(?=\d+")')
 _REAL_TIME = re.compile(r'(?<=_us": )1[67]\d{14}\b|(?<="duration_us": )\d+')
 _TRACE_IDS = re.compile(r"\b00-([0-9a-f]{32})-([0-9a-f]{16})-")
 
 
 def comparable(lines: list[str], is_real: bool) -> list[str]:
-    """Blot out what the description leaves open; random ids are numbered as they turn up."""
+    """Blot out what the description leaves open; random parts are numbered as they turn up, the same ones alike."""
     lines = [_TEXT.sub(r'\1""', line) for line in lines]
     if not is_real:
         return lines
     numbers: dict[str, int] = {}
 
-    def number(match: re.Match[str]) -> str:
-        return "-".join(str(numbers.setdefault(part, len(numbers))) for part in match.groups())
+    def number(*parts: str) -> str:
+        return "-".join(str(numbers.setdefault(part, len(numbers))) for part in parts)
 
-    return [_TRACE_IDS.sub(number, _REAL_TIME.sub("T", line)) for line in lines]
+    lines = [_TRACE_IDS.sub(lambda match: number(*match.groups()), _REAL_TIME.sub("T", line)) for line in lines]
+    return [_GENERATED.sub(lambda match: f"{match[1]}-start{number(match[2])}-", line) for line in lines]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 import unittest
 from unittest import mock
 
-from tests.helpers import Session, envelope, line_of
-from tracer import CountedIds, FastNode, Limits, Node, RealClock, SimulatedClock, SpanManager
+from tests.helpers import Session, envelope, feed, line_of, session
+from tracer import CountedIds, RealClock, SimulatedClock, SpanManager
 
 GET = {"type": "get_span", "span_id": "s"}
 
@@ -24,9 +23,9 @@ class SimulatedClockTests(unittest.TestCase):
 
     def test_first_line_is_at_zero(self) -> None:
         """The first line is at 0, each later one adds the step, which may be 0."""
-        for tick_us, node_class in itertools.product((5_000, 1, 0), (FastNode, Node)):
-            with self.subTest(node_class, tick_us=tick_us):
-                talk = Session(SpanManager(clock=SimulatedClock(tick_us), ids=CountedIds()), node_class)
+        for tick_us in (5_000, 1, 0):
+            with self.subTest(tick_us=tick_us):
+                talk = Session(SpanManager(clock=SimulatedClock(tick_us), ids=CountedIds()))
                 times = [talk.manager.clock.now_us for _ in range(3) if talk.tell("generate")]
 
                 self.assertEqual(times, [0, tick_us, 2 * tick_us])
@@ -35,8 +34,7 @@ class SimulatedClockTests(unittest.TestCase):
         """A time that lies ahead moves the clock, one that lies behind does not."""
         clock = SimulatedClock()
         for timestamp_us, now_us in [(7_777, 7_777), (7_776, 7_777), (0, 7_777), (7_778, 7_778)]:
-            clock.advance(timestamp_us)
-
+            self.assertEqual(clock.advance(timestamp_us), timestamp_us)
             self.assertEqual(clock.now_us, now_us)
 
     def test_every_json_object_is_a_tick(self) -> None:
@@ -73,10 +71,11 @@ class SimulatedClockTests(unittest.TestCase):
 
     def test_line_that_is_too_long_is_no_tick(self) -> None:
         """What was skipped was not read, JSON or not."""
-        talk = Session(max_line_bytes=100)
-        talk.line(b'{"type":"echo","echo":"%s"}' % (b"x" * 100))
+        rest = b'\n{"type":"create_span","name":"n","span_id":"s"}\n{"type":"get_span","span_id":"s"}\n'
+        for echo, start_us in [(b'"%s"' % (b"x" * 100), 0), (b"1", 5_000)]:
+            replies, _ = feed([b'{"type":"echo","echo":%s}' % echo + rest], 100)
 
-        self.assertEqual(now_us(talk), 0)
+            self.assertIn(f'"start_us": {start_us},', replies[-1])
 
 
 class TimestampTests(unittest.TestCase):
@@ -133,8 +132,7 @@ class TimestampTests(unittest.TestCase):
 
     def test_dropped_event_moves_the_clock(self) -> None:
         """An event for which there is no room has still happened at its time."""
-        talk = Session(SpanManager(Limits(events=0), SimulatedClock(), CountedIds()))
-        talk.tell("create_span", name="n", span_id="s")
+        talk = session({"type": "create_span", "name": "n", "span_id": "s"}, events=0)
         talk.tell("span_event", span_id="s", event="e", timestamp_us=700_000)
 
         self.assertEqual(now_us(talk), 705_000)
@@ -178,6 +176,13 @@ class RealClockTests(unittest.TestCase):
         talk.tell("create_span", name="n", timestamp_us=9223372036854775)
 
         self.assertLess(talk.manager.clock.now_us, time.time_ns() // 1000 + 10**9)
+
+    def test_clock_may_change_at_any_time(self) -> None:
+        """After `use_real_time` every span has real time, whatever was made before."""
+        talk = session({"type": "create_span", "name": "before"})
+        talk.manager.use_real_time()
+
+        self.assertGreater(now_us(talk), 10**15)
 
     def test_times_never_run_backwards(self) -> None:
         """A span's start, events and end on the real clock stand in the order they came, around now."""

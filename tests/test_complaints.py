@@ -8,7 +8,7 @@ import unittest
 from unittest import mock
 
 from tests.helpers import child_environment, run, run_here
-from tracer.complaints import Complaints
+from tracer.process.complaints import Complaints
 
 
 class Pipe:
@@ -40,14 +40,14 @@ class ComplaintsTests(unittest.TestCase):
         with Pipe() as pipe:
             complaints = Complaints(verbose, pipe.writing)
             lines = []
-            for _ in complaints.follow([b"bad"] * count):
-                complaints.complain("bad")
+            for line in range(1, count + 1):
+                complaints.complain(line, "bad")
                 lines += pipe.lines()
-            complaints.summarize([])
+            complaints.summarize(count, [])
             return lines + pipe.lines()
 
     def test_complaint_has_the_line_s_number(self) -> None:
-        """A complaint is one sentence with the number of the line that is being served."""
+        """A complaint is one sentence with the number of its line."""
         self.assertEqual(self.said(2), ["tracer: line 1: bad", "tracer: line 2: bad"])
 
     def test_flood_is_counted_after_the_first_twenty(self) -> None:
@@ -89,7 +89,7 @@ class ComplaintsTests(unittest.TestCase):
             25: [f"tracer: 25 spans are still open: {ten} and 15 more"],
         }.items():
             with self.subTest(count), Pipe() as pipe:
-                Complaints(False, pipe.writing).summarize(ids[:count])
+                Complaints(False, pipe.writing).summarize(0, ids[:count])
 
                 self.assertEqual(pipe.lines(), expected)
 
@@ -97,7 +97,7 @@ class ComplaintsTests(unittest.TestCase):
         """A span's id with control characters, or of a megabyte, stays one short sentence of printable ASCII."""
         for span_id in ("a\nb", "\x1b[31mred", "\r\x00\x7f", "\u202eelbissop", "\ud800", "x" * 1_000_000):
             with self.subTest(span_id=span_id[:10]), Pipe() as pipe:
-                Complaints(False, pipe.writing).summarize([span_id])
+                Complaints(False, pipe.writing).summarize(0, [span_id])
                 lines = pipe.lines()
 
                 self.assertEqual(len(lines), 1)

@@ -29,7 +29,7 @@ class SentenceTests(unittest.TestCase):
             (SpanExistsError("s"), 21, '"span_id" is taken by a known span: "s"'),
             (SpanEndedError("s"), 22, '"span_id" names a span that has ended: "s"'),
             (TimeOrderError("s", 9, 5), 22, 'span "s" cannot end at 5 us: it started at 9 us'),
-            (NodeNameError("n2", "n1"), 22, '"node_id" is "n1" since the first init, not "n2"'),
+            (NodeNameError("n2", "n1"), 22, '"node_id" has been "n1" since the first init, not "n2"'),
         ]
         for error, code, sentence in cases:
             with self.subTest(type(error).__name__):

@@ -187,7 +187,7 @@ class ExportOptionTests(unittest.TestCase):
                     [*command, *options], input=LIFE, capture_output=True, env=child_environment(), check=True
                 )
 
-                self.assertEqual(b"tracer.otlp" in done.stderr, loaded)
+                self.assertEqual(b"tracer.export" in done.stderr, loaded)
 
     def test_many_spans_are_exported_whole(self) -> None:
         """3,000 spans piped at once are each in the file once, in lines of a bounded length."""

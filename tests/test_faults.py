@@ -190,7 +190,7 @@ class SignalTests(unittest.TestCase):
                     os.kill(os.getpid(), number)
                     return len(data)
 
-                with descriptors(reading, stdout, 2), mock.patch("tracer.streams.os.write", write):
+                with descriptors(reading, stdout, 2), mock.patch("tracer.process.streams.os.write", write):
                     result = main.main([])
                 for descriptor in (reading, writing, answer, stdout):
                     os.close(descriptor)
@@ -278,7 +278,7 @@ class StdoutTests(unittest.TestCase):
     def test_short_writes_lose_nothing(self) -> None:
         """In process: a stdout that takes seven bytes at a time gets all of it."""
         real = os.write
-        with mock.patch("tracer.streams.os.write", lambda descriptor, data: real(descriptor, data[:7])):
+        with mock.patch("tracer.process.streams.os.write", lambda descriptor, data: real(descriptor, data[:7])):
             code, out, _ = run_here(ECHO % 1 + CREATE)
 
         self.assertEqual((code, out), (0, ECHO_OK % 1 + CREATED))

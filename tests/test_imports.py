@@ -27,10 +27,7 @@ MACHINE = {
     "shutil",
     "tempfile",
 }
-MAY_TOUCH_IT = {
-    *("main.py", "clock.py", "trace_context.py", "complaints.py", "streams.py", "options.py"),
-    *("otlp.py", "exporter.py", "timeline.py", "pen.py"),
-}
+MAY_TOUCH_IT = ("main", "tracer.clock", "tracer.trace_context", "tracer.process", "tracer.export", "tracer.picture")
 #: What costs milliseconds to import, and what no plain start may load.
 SLOW = {
     *(
@@ -47,35 +44,32 @@ SLOW = {
     ),
     *("threading", "asyncio", "inspect", "unicodedata", "datetime", "shutil", "hashlib", "urllib", "socket"),
 }
-#: Loaded only where an option asks for it.
-OPTIONAL = {"tracer.otlp", "tracer.exporter", "tracer.timeline", "tracer.pen"}
-
-
-def sources() -> dict[str, ast.Module]:
-    """Return the syntax trees of `main.py` and of every module of the package, by file name."""
-    package = os.path.join(TOP, "tracer")
-    paths = [os.path.join(TOP, "main.py")]
-    paths += [os.path.join(package, name) for name in sorted(os.listdir(package)) if name.endswith(".py")]
-    trees = {}
-    for path in paths:
-        with open(path, encoding="utf-8") as file:
-            trees[os.path.basename(path)] = ast.parse(file.read(), path)
-    return trees
+#: Loaded only where an option asks for it, or a line that is no message.
+OPTIONAL = ("tracer.export", "tracer.picture", "tracer.malformed")
+EDGE = {"tracer.process", "tracer.export", "tracer.picture"}
+#: The core, from the top down: a module imports only those below it.
+CORE = [
+    *("node", "replies", "manager", "forms", "span", "address", "lines", "malformed"),
+    *("limits", "clock", "trace_context", "errors", "version"),
+]
 
 
 class Imports(ast.NodeVisitor):
-    """Collect the modules that a file imports at run time: those for the type checker alone do not count."""
+    """Collect the modules that a file imports.
 
-    def __init__(self) -> None:
-        #: Top-level names of absolute imports, at any depth of the code.
-        self.absolute: set[str] = set()
-        #: Modules of the package that are imported as this file is, by file name.
+    Args:
+        package: the package that the file is in, which relative imports start from.
+    """
+
+    def __init__(self, package: str) -> None:
+        #: Of the standard library and of others, by their top-level names.
+        self.foreign: set[str] = set()
+        #: Modules of this project, by their whole names; those for the type checker alone count too.
         self.own: set[str] = set()
+        #: Those of them that are imported within a function.
+        self.late: set[str] = set()
+        self._package = package.split(".")
         self._depth = 0
-
-    def visit_If(self, node: ast.If) -> None:
-        if not (isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"):
-            self.generic_visit(node)
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
         self._depth += 1
@@ -83,22 +77,41 @@ class Imports(ast.NodeVisitor):
         self._depth -= 1
 
     def visit_Import(self, node: ast.Import) -> None:
-        self.absolute.update(alias.name.split(".")[0] for alias in node.names)
+        self.foreign.update(alias.name.split(".")[0] for alias in node.names)
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
-        if node.level == 0:
-            self.absolute.add((node.module or "").split(".")[0])
-        elif self._depth == 0:
-            modules = [alias.name for alias in node.names] if node.module is None else [node.module]
-            self.own.update(f"{module}.py" for module in modules)
+        start = self._package[: len(self._package) + 1 - node.level] if node.level else []
+        module = ".".join([*start, *filter(None, [node.module])])
+        if module.split(".")[0] != "tracer":
+            self.foreign.add(module.split(".")[0])
+            return
+        named = {f"{module}.{alias.name}" for alias in node.names} & set(MODULES)
+        (self.late if self._depth else self.own).update(named or {module})
+
+
+def modules() -> dict[str, str]:
+    """Return the paths of `main.py` and of every module of the package, by their names."""
+    found = {"main": os.path.join(TOP, "main.py")}
+    for folder, _, names in os.walk(os.path.join(TOP, "tracer")):
+        for name in names:
+            if name.endswith(".py"):
+                path = os.path.join(folder, name)
+                parts = os.path.relpath(path, TOP)[: -len(".py")].split(os.sep)
+                found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+MODULES = modules()
 
 
 def imports() -> dict[str, Imports]:
-    """Return what each file imports."""
+    """Return what each module imports."""
     found = {}
-    for name, tree in sources().items():
-        found[name] = Imports()
-        found[name].visit(tree)
+    for name, path in MODULES.items():
+        is_package = path.endswith("__init__.py")
+        found[name] = Imports(name if is_package else name.rpartition(".")[0])
+        with open(path, encoding="utf-8") as file:
+            found[name].visit(ast.parse(file.read(), path))
     return found
 
 
@@ -106,11 +119,11 @@ class ImportTests(unittest.TestCase):
     """Read from the source."""
 
     def test_only_the_edge_touches_the_machine(self) -> None:
-        """Time, randomness, files and streams are reached by the files of the edge alone."""
+        """Time, randomness, files and streams are reached by the modules of the edge alone."""
         for name, found in imports().items():
-            if name not in MAY_TOUCH_IT:
+            if not name.startswith(MAY_TOUCH_IT):
                 with self.subTest(name):
-                    self.assertEqual(found.absolute & MACHINE, set())
+                    self.assertEqual(found.foreign & MACHINE, set())
 
     def test_standard_library_is_enough(self) -> None:
         """Nothing is imported but Python's own modules and the package."""
@@ -119,20 +132,25 @@ class ImportTests(unittest.TestCase):
             self.skipTest("this Python does not list its own modules")
         for name, found in imports().items():
             with self.subTest(name):
-                self.assertEqual(found.absolute - set(known) - {"tracer", "__future__"}, set())
+                self.assertEqual(found.foreign - set(known) - {"__future__"}, set())
 
     def test_imports_form_no_cycle(self) -> None:
-        """Every module can be put after all that it imports."""
-        waiting = {name: found.own for name, found in imports().items() if name not in ("main.py", "__init__.py")}
+        """Every module can be put after all that it imports, for the type checker or within a function too."""
+        waiting = {name: found.own | found.late for name, found in imports().items()}
         while ready := [name for name, own in waiting.items() if own.isdisjoint(waiting)]:
             for name in ready:
                 del waiting[name]
 
         self.assertEqual(waiting, {})
 
-    def test_errors_import_nothing_of_the_package(self) -> None:
-        """Everything may import the errors, so they import nothing."""
-        self.assertEqual(imports()["errors.py"].own, set())
+    def test_core_s_imports_point_downwards(self) -> None:
+        """A module of the core imports those below it alone, and none of the edge."""
+        found = imports()
+        self.assertEqual({f"tracer.{name}" for name in CORE}, {name for name in found if name.count(".") == 1} - EDGE)
+        for place, name in enumerate(CORE):
+            with self.subTest(name):
+                below = {f"tracer.{lower}" for lower in CORE[place + 1 :]}
+                self.assertLessEqual(found[f"tracer.{name}"].own | found[f"tracer.{name}"].late, below)
 
 
 class StartTests(unittest.TestCase):
@@ -160,4 +178,4 @@ class StartTests(unittest.TestCase):
 
         self.assertIn("tracer.node", loaded)
         self.assertEqual({name.split(".")[0] for name in loaded} & SLOW, set())
-        self.assertEqual(loaded & OPTIONAL, set())
+        self.assertEqual([name for name in loaded if name.startswith(OPTIONAL)], [])

@@ -6,10 +6,9 @@ import json
 import unittest
 from unittest import mock
 
-from tests.helpers import Session, line_of
-from tracer import CountedIds, Limits, SimulatedClock, SpanManager
+from tests.helpers import TRACEPARENT, Session, line_of, session
+from tracer import CountedIds, SimulatedClock, SpanManager
 
-TRACEPARENT = f"00-{'a' * 32}-{'b' * 16}-01"
 BAD_LINK = {"span_id": "nobody"}
 #: Each message that fails in the session below, and its code.
 REFUSED = [
@@ -63,15 +62,15 @@ PROBES = [
     {"type": "span_end", "span_id": "open"},
     {"type": "create_span", "name": "probe", "kind": "SERVER"},
     {"type": "get_span", "span_id": "span7"},
-    {"type": "span_end", "span_id": "n1-span7"},
+    {"type": "span_end", "span_id": "span7"},
 ]
 #: A line that takes a tick and does nothing else.
 IDLE = b'{"in_reply_to":0}'
 
 
-def session(maelstrom: bool) -> Session:
+def full(maelstrom: bool) -> Session:
     """Return a session at its bound of three open spans, with "open", "ended" and the unclaimed span2."""
-    talk = Session(SpanManager(Limits(open_spans=3), SimulatedClock(), CountedIds()))
+    talk = session(open_spans=3)
     talk.tell("generate")
     talk.send("create_span", name="unclaimed", timestamp_us=500)
     talk.tell("create_span", name="n", span_id="ended")
@@ -99,26 +98,26 @@ class RefusalTests(unittest.TestCase):
     def test_refused_message_has_its_code_and_changes_nothing(self) -> None:
         """After any refusal, every span, the clock, the counters and the claims are as after an idle line."""
         for maelstrom in (False, True):
-            idle = session(maelstrom)
+            idle = full(maelstrom)
             idle.line(IDLE)
             expected = told(idle)
             for message, code in REFUSED:
                 if maelstrom and message.get("span_id") == "mine" and code == 22:
                     code = 20  # nothing is claimed
                 with self.subTest(message=message, maelstrom=maelstrom):
-                    talk = session(maelstrom)
+                    talk = full(maelstrom)
                     reply = talk.body({**message, "msg_id": 9})
                     self.assertEqual((reply["type"], reply["code"], reply["in_reply_to"]), ("error", code, 9))
                     self.assertEqual(told(talk), expected)
 
     def test_refusal_without_msg_id_is_said_only(self) -> None:
         """Without a `msg_id` a refusal is one sentence on stderr, the same one, and changes nothing either."""
-        idle = session(False)
+        idle = full(False)
         idle.line(IDLE)
         expected = told(idle)
         for message, _ in REFUSED:
             with self.subTest(message=message):
-                talk, asked = session(False), session(False)
+                talk, asked = full(False), full(False)
                 self.assertIsNone(talk.tell(**{"type": None, **message}))
                 self.assertEqual(talk.complaints, [asked.body({"type": None, **message, "msg_id": 1})["text"]])
                 self.assertEqual(len(talk.complaints[0].splitlines()), 1)
@@ -126,7 +125,7 @@ class RefusalTests(unittest.TestCase):
 
     def test_probes_notice_what_they_are_for(self) -> None:
         """The comparison above can fail: each sort of change shows in the probes."""
-        idle = session(False)
+        idle = full(False)
         idle.line(IDLE)
         expected = told(idle)
         for change in [
@@ -137,7 +136,7 @@ class RefusalTests(unittest.TestCase):
             {"type": "span_end", "span_id": "filler"},
         ]:
             with self.subTest(change=change):
-                talk = session(False)
+                talk = full(False)
                 talk.tell(**change)
 
                 self.assertNotEqual(told(talk), expected)
@@ -148,17 +147,17 @@ class OrderOfErrorsTests(unittest.TestCase):
 
     def test_first_error_in_the_order_is_reported(self) -> None:
         """12 for `type`, then 10, any other 12, 20, 21, 22, and 11 last."""
-        full = {"type": "create_span", "name": "n"}
+        create = {"type": "create_span", "name": "n"}
         for message, code in [
             ({"type": 1, "span_id": 1}, 12),
             ({"type": "nonsense", "span_id": 1, "name": ""}, 10),
-            ({**full, "name": "", "parent_span_id": "nobody", "span_id": "open"}, 12),
-            ({**full, "parent_span_id": "nobody", "span_id": "open", "timestamp_us": -1}, 12),
-            ({**full, "parent_span_id": "nobody", "span_id": "open"}, 20),
-            ({**full, "links": [BAD_LINK], "span_id": "open"}, 20),
-            ({**full, "links": [BAD_LINK, {}], "span_id": "open"}, 12),
-            ({**full, "span_id": "open"}, 21),
-            (full, 11),
+            ({**create, "name": "", "parent_span_id": "nobody", "span_id": "open"}, 12),
+            ({**create, "parent_span_id": "nobody", "span_id": "open", "timestamp_us": -1}, 12),
+            ({**create, "parent_span_id": "nobody", "span_id": "open"}, 20),
+            ({**create, "links": [BAD_LINK], "span_id": "open"}, 20),
+            ({**create, "links": [BAD_LINK, {}], "span_id": "open"}, 12),
+            ({**create, "span_id": "open"}, 21),
+            (create, 11),
             ({"type": "span_event", "span_id": "nobody"}, 12),
             ({"type": "span_event", "span_id": "ended", "event": ""}, 12),
             ({"type": "span_link", "span_id": "ended", "link": BAD_LINK}, 20),
@@ -167,14 +166,14 @@ class OrderOfErrorsTests(unittest.TestCase):
             ({"type": "init", "node_id": "n2", "node_ids": [1]}, 12),
         ]:
             with self.subTest(message=message):
-                self.assertEqual(session(True).body({**message, "msg_id": 1})["code"], code)
+                self.assertEqual(full(True).body({**message, "msg_id": 1})["code"], code)
 
     def test_bad_msg_id_goes_before_an_unknown_type(self) -> None:
         """A `msg_id` that is no integer is error 12, said first; nobody can be answered."""
         for message in [{"type": "nonsense"}, {"type": "create_span"}, {"type": "echo", "echo": 1}]:
             for msg_id in ("1", True, 1.0, [], {}):
                 with self.subTest(message=message, msg_id=msg_id):
-                    talk = session(True)
+                    talk = full(True)
 
                     self.assertIsNone(talk.tell(**message, msg_id=msg_id))
                     self.assertIn('"msg_id"', talk.complaints[-1])
@@ -193,9 +192,9 @@ class CrashTests(unittest.TestCase):
     def crash(self, **fields: object) -> tuple[dict | None, Session]:
         """Send a message whose handler raises what it never should."""
         broken = SpanManager(clock=SimulatedClock(), ids=CountedIds())
-        with mock.patch.object(broken, "generate", side_effect=KeyError("boom")):
+        with mock.patch.object(broken, "get_span", side_effect=KeyError("boom")):
             talk = Session(broken)
-            return talk.tell("generate", **fields), talk
+            return talk.tell("get_span", **fields), talk
 
     def test_bug_is_answered_crash_and_the_node_lives_on(self) -> None:
         """A bug is answered 13, its traceback is said, and the next message is served."""
@@ -208,6 +207,14 @@ class CrashTests(unittest.TestCase):
         )
         self.assertIn("boom", talk.complaints[0])
         self.assertEqual(talk.tell("echo", echo=1), {"type": "echo_ok", "echo": 1})
+
+    def test_bug_in_a_reply_is_answered_too(self) -> None:
+        """Where the reply of a message cannot be written, its sender is told, and the node lives on."""
+        talk = session({"type": "create_span", "name": "n", "span_id": "s"})
+        with mock.patch("tracer.replies.described", side_effect=KeyError("boom")):
+            self.assertEqual(talk.tell("get_span", span_id="s", msg_id=1)["code"], 13)
+
+        self.assertEqual(talk.span("s")["name"], "n")
 
     def test_bug_without_msg_id_is_said_only(self) -> None:
         """Without a `msg_id` only the traceback tells of it."""

@@ -9,10 +9,9 @@ import select
 import unittest
 from unittest import mock
 
-import main
-from tests.helpers import PATIENCE_SECONDS, TOP, Session, child_environment, feed, run, run_here, running
-from tests.test_messages import SESSION, cut_at_random
-from tracer.streams import CHUNK_BYTES, write
+from tests.helpers import PATIENCE_SECONDS, TOP, child_environment, feed, run, run_here, running
+from tests.test_lines import SESSION, cut_at_random
+from tracer.process.streams import CHUNK_BYTES, write
 
 ALIVE = b'{"type":"echo","echo":"alive"}\n'
 ALIVE_OK = b'{"type": "echo_ok", "echo": "alive"}\n'
@@ -149,38 +148,20 @@ class HostileInputTests(unittest.TestCase):
         self.assertEqual(err, b"tracer: line 1: the line is longer than 1048576 bytes and was skipped\n")
 
 
-class ShortWayTests(unittest.TestCase):
-    """What is plain does not go the way of what is not."""
+class LineNumberTests(unittest.TestCase):
+    """The number of the line that a sentence is about."""
 
-    def test_good_lines_need_no_judge(self) -> None:
-        """Good lines, many or one at a time or without an end, are read and answered without `decode`."""
-        lines = [b'{"type":"echo","echo":%d}\n' % number for number in range(200)]
-        answers = b"".join(b'{"type": "echo_ok", "echo": %d}\n' % number for number in range(200))
+    def test_every_line_counts_however_it_comes(self) -> None:
+        """Good, blank and bad lines count, whether they come together or in single bytes."""
+        data = ALIVE * 100 + b"\n" + b"{\n" + ALIVE * 3 + b'{"type":"nonsense"}\n\n[]'
         for chunk_bytes in (CHUNK_BYTES, 1):
-            with (
-                self.subTest(chunk_bytes=chunk_bytes),
-                mock.patch("tracer.streams.CHUNK_BYTES", chunk_bytes),
-                mock.patch("tracer.node.decode") as judge,
-            ):
-                self.assertEqual(run_here(b"".join(lines)[:-1]), (0, answers, b""))
+            with self.subTest(chunk_bytes=chunk_bytes), mock.patch("tracer.process.streams.CHUNK_BYTES", chunk_bytes):
+                code, out, err = run_here(data)
 
-                judge.assert_not_called()
-        with mock.patch("tracer.node.decode") as judge:
-            self.assertEqual(Session().line(lines[0][:-1]), '{"type": "echo_ok", "echo": 0}')
-
-            judge.assert_not_called()
-
-    def test_line_that_comes_alone_is_answered_alone(self) -> None:
-        """Good lines that come one at a time are no batch; each counts for the number of a bad one."""
-        with (
-            mock.patch("tracer.streams.CHUNK_BYTES", 1),
-            mock.patch("main.serve_many", wraps=main.serve_many) as served,
-        ):
-            code, out, err = run_here(ALIVE * 3 + b"{\n" + ALIVE)
-
-        self.assertEqual((code, out), (0, ALIVE_OK * 4))
-        self.assertTrue(err.startswith(b"tracer: line 4: "), err)
-        self.assertEqual([call.args[0] for call in served.call_args_list if call.args[0]], [["{"]])
+                self.assertEqual((code, out), (0, ALIVE_OK * 103))
+                self.assertEqual(
+                    [line.split(b":")[1] for line in err.splitlines()], [b" line 102", b" line 106", b" line 108"]
+                )
 
 
 class FlushTests(unittest.TestCase):

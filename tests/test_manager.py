@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import unittest
 
-from tests.helpers import Session
+from tests.helpers import Session, session
 from tracer import (
     CountedIds,
-    FastNode,
     Limits,
     MalformedRequestError,
-    Node,
     SimulatedClock,
     SpanEndedError,
     SpanExistsError,
@@ -46,21 +44,46 @@ class ManagerTests(unittest.TestCase):
             self.assertIs(handler({**about, **fields}), span)
 
         self.assertEqual((span.name, span.end_us, span.status, span.error), ("m", 9, "OK", None))
-        self.assertEqual([(name, attributes or {}) for name, _, attributes in span.events], [("e", {})])
+        self.assertEqual([(event.name, event.attributes) for event in span.events], [("e", {})])
 
     def test_names_of_events_are_kept_once(self) -> None:
-        """Events of one name share one copy of it, whichever way they came, and spans of one origin share that."""
-        for node_class in (FastNode, Node):
-            talk = Session(None, node_class)
-            for number in (1, 2, 3):
-                talk.send("create_span", name="n", span_id=f"s{number}")
-                fields = {"timestamp_us": 5} if number == 3 else {}
-                talk.tell("span_event", span_id=f"s{number}", event="db.query", **fields)
-            first, *others = talk.manager.open_spans()
+        """Events of one name share one copy of it, whichever way they came, and spans of one sender its address."""
+        talk = Session()
+        for number in (1, 2, 3):
+            talk.send("create_span", name="n", span_id=f"s{number}")
+            fields = {"timestamp_us": 5} if number == 3 else {}
+            talk.tell("span_event", span_id=f"s{number}", event="db.query", **fields)
+        first, *others = talk.manager.open_spans()
 
-            for span in others:
-                self.assertIs(span.events[0][0], first.events[0][0])
-                self.assertIs(span.origin, first.origin)
+        for span in others:
+            self.assertIs(span.events[0].name, first.events[0].name)
+            self.assertIs(span.return_address, first.return_address)
+
+    def test_names_of_events_take_bounded_memory(self) -> None:
+        """Names that are new on every line, or long, are kept by their events alone."""
+        spans = manager(limits=Limits(events=10_000))
+        span = spans.create_span({"name": "n"})
+        names = [*map(str, range(3_000)), "x" * 1_000, "x" * 1_000]
+        for name in names:
+            spans.span_event({"span_id": "span1", "event": name})
+
+        self.assertEqual([event.name for event in span.events], names)
+        self.assertLess(len(spans._names), 1_100)
+        self.assertNotIn("x" * 1_000, spans._names)
+
+    def test_manager_by_itself_claims_nothing(self) -> None:
+        """An id that nobody knows is an error for Python code, though there is one span whose id nobody was told."""
+        spans = manager()
+        spans.create_span({"name": "n"})
+        for handler, fields in [
+            (spans.span_event, {"event": "e"}),
+            (spans.span_end, {}),
+            (spans.span_error, {"error": "e"}),
+        ]:
+            with self.subTest(handler.__name__), self.assertRaises(SpanNotFoundError):
+                handler({"span_id": "sapn1", **fields})
+
+        self.assertEqual([span.span_id for span in spans.open_spans()], ["span1"])
 
     def test_each_error_is_raised_with_its_code(self) -> None:
         """Python code meets the same refusals as exceptions, each with its code."""
@@ -136,7 +159,7 @@ class NumberingTests(unittest.TestCase):
 
     def test_number_whose_name_is_known_is_passed_over(self) -> None:
         """No number is taken whose name a known span has, be it open or ended; a forgotten one's is free."""
-        talk = Session(SpanManager(Limits(ended_spans=1), SimulatedClock(), CountedIds()))
+        talk = session(ended_spans=1)
         self.ids(talk, {"span_id": "span3"}, {"span_id": "span4"}, {"span_id": "span6"})  # these take 1, 2 and 5
         talk.tell("span_end", span_id="span6")
         self.assertEqual(talk.tell("generate")["id"], "span7")
@@ -167,12 +190,27 @@ class NumberingTests(unittest.TestCase):
 
         self.assertEqual(talk.tell("generate")["id"], "span1")
 
-    def test_names_carry_the_node_s_after_init(self) -> None:
-        """After `init` ids begin with the node's name; the counter goes on, and a name that is known is passed over."""
+    def test_ids_after_init_are_the_same(self) -> None:
+        """An `init` changes no id of a span; what `generate` gives then has the node's name and the same counter."""
         talk = Session()
-        self.ids(talk, {}, {"span_id": "n1-span4"})
+        self.ids(talk, {}, {"span_id": "span4"})
         talk.start("n1")
 
-        self.assertEqual(talk.body({"type": "generate"})["id"], "n1-span3")
-        self.assertEqual(talk.body({"type": "create_span", "name": "n", "msg_id": 1})["span_id"], "n1-span5")
+        self.assertEqual(talk.body({"type": "generate"})["id"], "n1-3")
+        self.assertEqual(talk.body({"type": "create_span", "name": "n", "msg_id": 1})["span_id"], "span5")
         self.assertEqual(talk.body({"type": "get_span", "span_id": "span1"})["span"]["span_id"], "span1")
+        self.assertEqual(talk.body({"type": "generate"})["id"], "n1-6")
+
+    def test_node_that_starts_again_gives_other_ids(self) -> None:
+        """On the real clock `generate` gives the node's name, what only this start has, and the number."""
+        starts = set()
+        for _ in range(3):
+            talk = Session(auto_clock=True)
+            talk.start("n1")
+            ids = [talk.body({"type": "generate"})["id"] for _ in range(2)]
+            start = ids[0][3:11]
+
+            self.assertRegex(start, "^[0-9a-f]{8}$")
+            self.assertEqual(ids, [f"n1-{start}-1", f"n1-{start}-2"])
+            starts.add(start)
+        self.assertEqual(len(starts), 3)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import re
 import unittest
 
-from tests.helpers import run_here
-from tracer.fields import MAX_TIMESTAMP_US
-from tracer.options import Options, parse_options
+from tests.helpers import marked, readme, run_here
+from tracer.forms import MAX_TIMESTAMP_US
+from tracer.limits import _VARIABLES
+from tracer.process.options import Options, parse_options
 
 CREATE = b'{"type":"create_span","name":"n","span_id":"%s","kind":"SERVER"}\n'
 
@@ -26,6 +28,27 @@ class OptionsTests(unittest.TestCase):
             self.assertEqual(
                 (options.max_open_spans, options.keep_ended, options.max_line_bytes), (100_000, 1_000, 1 << 20)
             )
+
+    def test_readme_has_every_option_and_its_default(self) -> None:
+        """The README's table names each option that `--help` names, and the default of each number."""
+        rows = [line.split(" | ") for line in marked(readme(), "options").splitlines()[2:]]
+        _, helped, _ = run_here(b"", "--help")
+
+        self.assertEqual(
+            set(re.findall("--[a-z-]+", " ".join(row[0] for row in rows))),
+            set(re.findall("--[a-z-]+", helped.decode())) - {"--"},
+        )
+        for row in rows:
+            option = re.match(r"\| `--([a-z-]+)(?: N)?`", row[0])
+            value = getattr(Options, option[1].replace("-", "_"), None) if option else None
+            if type(value) is int:
+                self.assertEqual(row[2], f"{value} |")
+
+    def test_readme_has_every_variable(self) -> None:
+        """The README's table names the variables that set bounds, and no others."""
+        named = {variable for variables in _VARIABLES.values() for variable in variables}
+
+        self.assertEqual(set(re.findall(r"OTEL_\w+", marked(readme(), "variables"))), named)
 
     def test_each_option_sets_its_value(self) -> None:
         """Each option sets what it is named for, and the last of two counts."""
@@ -81,14 +104,14 @@ class OptionsTests(unittest.TestCase):
         for sentence in (
             "usage: main.py [-h] [--clock {auto,simulated,real}]",
             "Keeps spans for others: one JSON message a line on stdin, one JSON reply a line on stdout. ",
-            "} where time comes from; auto is real if the first message is an init, else simulated (default) ",
+            "} where time comes from; auto (default) is real if the first message is an init, else simulated ",
             "--tick-us N microseconds that the simulated clock adds a line (default 5000) ",
             "--export FILE append ended spans to FILE as OpenTelemetry JSON lines ",
             "--timeline draw the traces on stderr at the end of input ",
             "--max-open-spans N spans that may be open at once (default 100000) ",
             "--keep-ended N ended spans that are kept for get_span (default 1000) ",
             "--max-line-bytes N longest line that is read (default 1048576) ",
-            "--verbose tell of every bad line in full ",
+            "--verbose tell of every bad line in full, and how many lines came ",
             "--version ",
         ):
             self.assertIn(sentence, said)

@@ -1,14 +1,38 @@
-"""Spans as OTLP JSON: every message to the letter, against its slow twin, and cut into lines."""
+"""Spans as OTLP JSON: every message to the letter, what is no JSON, and spans cut into lines."""
 
 from __future__ import annotations
 
 import json
 import unittest
+from itertools import count
 from unittest import mock
 
-from tests.otlp_cases import HOSTILE, NUMBERS, RandomSpans, nested, plain_span, plain_traces, plain_value, whole
-from tracer import CountedIds, Limits, SimulatedClock, Span, SpanManager, __version__, otlp
-from tracer.otlp import LEVELS, Resources, any_value, lines, resource_attributes, span_message, traces_data
+from tests.otlp_cases import HOSTILE, NUMBERS, RandomSpans, nested, whole
+from tracer import CountedIds, Limits, SimulatedClock, Span, SpanManager, __version__
+from tracer.address import BARE, ReturnAddress
+from tracer.export.otlp import (
+    LEVELS,
+    SPANS_AT_ONCE,
+    Resources,
+    any_value,
+    encoded,
+    lines,
+    resource_attributes,
+    span_message,
+)
+
+#: The bound on a line, by its name for `mock.patch`.
+LINE_CHARACTERS = "tracer.export.otlp.LINE_CHARACTERS"
+
+
+def text_of(span: Span) -> str:
+    """Write a span."""
+    return encoded(span_message(span))
+
+
+def open_span() -> Span:
+    """Make a span that is open."""
+    return SpanManager(None, SimulatedClock(), CountedIds()).create_span({"name": "a", "timestamp_us": 5})
 
 
 def ended_span(*changes: dict, limits: Limits | None = None, end: dict | None = None, **create: object) -> Span:
@@ -25,7 +49,7 @@ class SpanMessageTests(unittest.TestCase):
 
     def test_plain_span_has_these_fields(self) -> None:
         """A root with nothing to it has ids in hex, flags, name, kind, times and status, in `trace.proto`'s order."""
-        text = span_message(ended_span())
+        text = text_of(ended_span())
 
         self.assertEqual(
             text,
@@ -42,7 +66,7 @@ class SpanMessageTests(unittest.TestCase):
             {"type": "span_event", "event": "e", "timestamp_us": 7_000, "attributes": {"c": None, "d": 2}},
             {"type": "span_link", "link": {"traceparent": other, "attributes": {"f": 1.5, "g": 3}}},
         ]
-        text = span_message(ended_span(*changes, *changes, limits=limits, traceparent=other, kind="CONSUMER"))
+        text = text_of(ended_span(*changes, *changes, limits=limits, traceparent=other, kind="CONSUMER"))
 
         self.assertEqual(
             text,
@@ -60,7 +84,7 @@ class SpanMessageTests(unittest.TestCase):
     def test_event_and_link_without_attributes_have_no_such_field(self) -> None:
         """An event is its time and name then, and a link the context that it names."""
         other = f"00-{'a' * 32}-{'b' * 16}-00"
-        text = span_message(
+        text = text_of(
             ended_span(
                 {"type": "span_event", "event": "e", "timestamp_us": 7_000},
                 {"type": "span_link", "link": {"traceparent": other}},
@@ -83,50 +107,54 @@ class SpanMessageTests(unittest.TestCase):
         ]
         for end, expected in cases:
             with self.subTest(end):
-                text = span_message(ended_span(end=end))
+                text = text_of(ended_span(end=end))
 
                 self.assertTrue(text.endswith(f',"status":{expected}}}'), text)
 
-    def test_open_span_has_the_ending_that_is_given(self) -> None:
-        """An open span is written with it, or with an end that is not known; an ended one has its own."""
-        opened = SpanManager(None, SimulatedClock(), CountedIds()).create_span({"name": "a", "timestamp_us": 5})
-        ending = (7, "ERROR", "why")
-
-        self.assertIn('"endTimeUnixNano":"7000","status":{"message":"why","code":2}}', span_message(opened, ending))
-        self.assertIn('"endTimeUnixNano":"0","status":{}}', span_message(opened))
-        self.assertEqual(span_message(ended_span(), ending), span_message(ended_span()))
+    def test_open_span_has_no_end(self) -> None:
+        """The end of an open span is not known, and its status is UNSET."""
+        self.assertIn('"startTimeUnixNano":"5000","endTimeUnixNano":"0","status":{}}', text_of(open_span()))
 
     def test_every_kind_has_its_number(self) -> None:
         """The kinds count from 1."""
         for number, kind in enumerate(("INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER"), 1):
             with self.subTest(kind):
-                self.assertIn(f'"kind":{number},', span_message(ended_span(kind=kind)))
+                self.assertIn(f'"kind":{number},', text_of(ended_span(kind=kind)))
 
     def test_time_past_64_bits_is_the_last_one(self) -> None:
         """A simulated clock that ran past 2^64 nanoseconds is written as the last of them."""
         last_us = (2**64 - 1) // 1000
-        opened = SpanManager(None, SimulatedClock(), CountedIds()).create_span({"name": "a", "timestamp_us": 0})
+        span = open_span()
         for end_us, expected in ((last_us, str(last_us * 1000)), (last_us + 1, str(2**64 - 1))):
             with self.subTest(end_us):
-                self.assertIn(f'"endTimeUnixNano":"{expected}"', span_message(opened, (end_us, "OK", None)))
+                span.end_us = end_us
+
+                self.assertIn(f'"endTimeUnixNano":"{expected}"', text_of(span))
 
     def test_count_past_32_bits_is_the_last_one(self) -> None:
         """A dropped count is held to what its field takes."""
-        span = ended_span(attributes={})
+        span = ended_span(attributes={"a": 1})
         span.attributes.dropped = 2**32
 
-        self.assertIn('"droppedAttributesCount":4294967295', span_message(span))
+        self.assertIn('"droppedAttributesCount":4294967295', text_of(span))
 
-    def test_spans_are_what_json_dumps_writes(self) -> None:
-        """Each of 600 random spans, hostile strings and all, is to the byte what `json.dumps` makes of plain dicts."""
+    def test_attribute_that_json_does_not_have_is_written(self) -> None:
+        """A caller in Python that sets one has its key and its value as `str()`."""
+        text = text_of(ended_span(attributes={1: {2}}))
+
+        self.assertIn('"attributes":[{"key":"1","value":{"stringValue":"{2}"}}]', text)
+
+    def test_random_spans_are_lines_of_compact_json(self) -> None:
+        """600 random spans, hostile strings and all, are lines of ASCII, with no blanks and no lone surrogates."""
         for seed in range(6):
-            for number, span in enumerate(RandomSpans(seed).make(100)):
-                with self.subTest(seed=seed, span=number):
-                    resource = Resources({}, self.fail).message("s")
-                    text = traces_data([otlp.resource_spans(resource, [span_message(span)])])
-                    twin = json.dumps(plain_traces({"s": [plain_span(span)]}), separators=(",", ":")) + "\n"
+            with self.subTest(seed=seed):
+                for line in lines(RandomSpans(seed).make(100), Resources({}, self.fail)):
+                    text = line.data.decode("ascii")
+                    read = json.loads(text)
+                    characters = json.dumps(read, ensure_ascii=False)
 
-                    self.assertEqual(text, twin)
+                    self.assertEqual(json.dumps(read, separators=(",", ":")) + "\n", text)
+                    self.assertEqual(whole(characters), characters)
 
 
 class AnyValueTests(unittest.TestCase):
@@ -151,14 +179,15 @@ class AnyValueTests(unittest.TestCase):
             ([], '{"arrayValue":{"values":[]}}'),
             ([1, None], '{"arrayValue":{"values":[{"intValue":"1"},{}]}}'),
             ({}, '{"kvlistValue":{"values":[]}}'),
-            ({"": {"a": "b"}}, None),
+            ({"": []}, '{"kvlistValue":{"values":[{"key":"","value":{"arrayValue":{"values":[]}}}]}}'),
+            (
+                [{"a": "b"}],
+                '{"arrayValue":{"values":[{"kvlistValue":{"values":[{"key":"a","value":{"stringValue":"b"}}]}}]}}',
+            ),
         ]
         for value, expected in cases:
             with self.subTest(repr(value)[:40]):
-                twin = json.dumps(plain_value(value), separators=(",", ":"))
-
-                self.assertEqual(any_value(value), expected or twin)
-                self.assertEqual(any_value(value), twin)
+                self.assertEqual(encoded(any_value(value)), expected)
 
     def test_deep_value_becomes_json_text(self) -> None:
         """What lies below the levels that parsers take is a string of JSON; what lies on the last one is not."""
@@ -167,30 +196,32 @@ class AnyValueTests(unittest.TestCase):
             (lambda value: {"k": value}, '{"kvlistValue":{"values":[{"key":"k","value":', '{\\"k\\": 0}'),
         ):
             with self.subTest(text):
-                fits, deeper = any_value(nested(LEVELS, make)), any_value(nested(LEVELS + 1, make))
+                fits, deeper = (encoded(any_value(nested(levels, make))) for levels in (LEVELS, LEVELS + 1))
 
                 self.assertTrue(fits.startswith(LEVELS * piece + '{"intValue":"0"}'), fits)
                 self.assertTrue(deeper.startswith(LEVELS * piece + f'{{"stringValue":"{text}"}}'), deeper)
 
     def test_deepest_value_is_written(self) -> None:
         """A value as deep as a message can be is no matter."""
-        self.assertIn('{"stringValue":"[[[[', any_value(nested(200)))
+        self.assertIn('{"stringValue":"[[[[', encoded(any_value(nested(200))))
 
     def test_lone_surrogates_are_replaced(self) -> None:
         """In every hostile string each lone surrogate is U+FFFD, and everything else is as it was."""
         for text in HOSTILE:
-            for value in (text, [text], {text: nested(LEVELS, inmost=text)}):
-                with self.subTest(ascii(value)[:80]):
-                    line = traces_data([otlp.key_value(text, value)])
+            string, deep = ({"stringValue": whole(value)} for value in (text, json.dumps([text], ensure_ascii=False)))
+            for levels, inmost in ((0, string), (1, string), (LEVELS, deep)):
+                with self.subTest(ascii(text), levels=levels):
+                    read = json.loads(encoded(any_value({text: nested(levels, inmost=text)})))
+                    depth = min(levels, LEVELS - 1)
+                    expected = nested(depth, lambda value: {"arrayValue": {"values": [value]}}, inmost)
 
-                    read = json.loads(line)["resourceSpans"][0]
-                    self.assertEqual(read, {"key": whole(text), "value": plain_value(value)})
+                    self.assertEqual(read, {"kvlistValue": {"values": [{"key": whole(text), "value": expected}]}})
 
     def test_numbers_come_back(self) -> None:
         """Every number is read back as it was."""
         for number in NUMBERS:
             with self.subTest(repr(number)[:30]):
-                (read,) = json.loads(any_value(number)).values()
+                (read,) = json.loads(encoded(any_value(number))).values()
 
                 self.assertEqual(type(number)(read), number)
 
@@ -200,7 +231,7 @@ class ResourceTests(unittest.TestCase):
 
     def message(self, service: str | None, **environment: str) -> dict[str, str]:
         """Return the attributes of a service's resource."""
-        message = json.loads(Resources(environment, self.fail).message(service))
+        message = Resources(environment, self.fail).message(service)
         return {pair["key"]: pair["value"]["stringValue"] for pair in message["attributes"]}
 
     def test_service_name_has_an_order_of_sources(self) -> None:
@@ -264,7 +295,7 @@ class ResourceTests(unittest.TestCase):
                 resources = Resources({"OTEL_RESOURCE_ATTRIBUTES": f"service.name=l,{variable}"}, said.append)
 
                 self.assertEqual(said, [f"OTEL_RESOURCE_ATTRIBUTES is passed over: {reason}"])
-                self.assertIn("unknown_service", resources.message(None))
+                self.assertEqual(resources.message(None), Resources({}, self.fail).message(None))
 
 
 class LinesTests(unittest.TestCase):
@@ -272,44 +303,67 @@ class LinesTests(unittest.TestCase):
 
     resources = Resources({"OTEL_SERVICE_NAME": "own"}, print)
 
+    def span(self, service: str | None, name: str) -> Span:
+        """Make a span of a service."""
+        span = ended_span(name=name)
+        span.return_address = BARE if service is None else ReturnAddress(service, "n1")
+        return span
+
     def test_spans_of_one_service_share_its_resource(self) -> None:
         """A batch is one line, in which each service stands once, in the order of its first span."""
-        batch = [("s", '{"a":1}'), (None, '{"b":2}'), ("s", '{"c":3}')]
-        ((line, count),) = lines(batch, self.resources)
+        spans = [self.span("s", "a"), self.span(None, "b"), self.span("s", "c")]
+        (line,) = lines(spans, self.resources)
 
         scope = f'"scopeSpans":[{{"scope":{{"name":"tracer","version":"{__version__}"}},"spans":'
-        self.assertEqual(count, 3)
+        a, b, c = map(text_of, spans)
+        self.assertEqual(line.spans, 3)
         self.assertEqual(
-            line.decode(),
+            line.data.decode(),
             '{"resourceSpans":['
             '{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"s"}}]},'
-            f'{scope}[{{"a":1}},{{"c":3}}]}}]}},'
+            f"{scope}[{a},{c}]}}]}},"
             '{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"own"}}]},'
-            f'{scope}[{{"b":2}}]}}]}}'
+            f"{scope}[{b}]}}]}}"
             "]}\n",
         )
 
     def test_long_batch_is_cut(self) -> None:
-        """No line is longer than the bound by more than its frame, all spans are there once, in order."""
-        batch = [(f"s{number % 3}", f'{{"n":{number}}}') for number in range(1000)]
-        with mock.patch.object(otlp, "LINE_CHARACTERS", 2000):
+        """No line is longer than the bound, all spans are there once, in order."""
+        batch = [self.span(f"s{number % 3}", str(number)) for number in range(1000)]
+        with mock.patch(LINE_CHARACTERS, 2000):
             cut = list(lines(batch, self.resources))
 
         numbers = []
-        for line, count in cut:
-            read = json.loads(line)["resourceSpans"]
-            spans = [span["n"] for resource in read for span in resource["scopeSpans"][0]["spans"]]
-            self.assertEqual(len(spans), count)
-            self.assertLess(len(line), 2300)
+        for line in cut:
+            read = json.loads(line.data)["resourceSpans"]
+            spans = [int(span["name"]) for resource in read for span in resource["scopeSpans"][0]["spans"]]
+            self.assertEqual(len(spans), line.spans)
+            self.assertLessEqual(len(line.data), 2000)
             numbers += sorted(spans)
         self.assertGreater(len(cut), 2)
         self.assertEqual(numbers, list(range(1000)))
 
+    def test_line_that_just_fits_is_not_cut(self) -> None:
+        """The bound counts the whole line: at it the spans are one line, below it two."""
+        spans = [self.span("s", "a"), self.span("s", "b")]
+        (line,) = lines(spans, self.resources)
+        for bound, counts in ((len(line.data), [2]), (len(line.data) - 1, [1, 1])):
+            with self.subTest(bound), mock.patch(LINE_CHARACTERS, bound):
+                self.assertEqual([line.spans for line in lines(spans, self.resources)], counts)
+
+    def test_spans_are_taken_a_few_at_a_time(self) -> None:
+        """Of very many spans only so many are in memory as text as are written at once."""
+        taken = (self.span("s", str(number)) for number in count())
+        first = next(lines(taken, self.resources))
+
+        self.assertEqual(first.spans, SPANS_AT_ONCE)
+        self.assertIn(f'"name":"{SPANS_AT_ONCE}"', text_of(next(taken)))
+
     def test_span_longer_than_a_line_has_its_own(self) -> None:
         """A span that no line has room for is written all the same, alone."""
-        batch = [("s", '{"n":1}'), ("s", f'{{"n":"{"x" * 3000}"}}'), ("s", '{"n":3}')]
-        with mock.patch.object(otlp, "LINE_CHARACTERS", 2000):
-            counts = [count for _, count in lines(batch, self.resources)]
+        batch = [self.span("s", name) for name in ("a", "x" * 3000, "b")]
+        with mock.patch(LINE_CHARACTERS, 2000):
+            counts = [line.spans for line in lines(batch, self.resources)]
 
         self.assertEqual(counts, [1, 1, 1])
 

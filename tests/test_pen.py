@@ -5,8 +5,8 @@ from __future__ import annotations
 import unittest
 from unicodedata import category
 
-from tests.test_timeline import columns, create, drawn, end, event, lines
-from tracer.pen import Pen
+from tests.test_waterfall import columns, create, drawn, end, event, lines
+from tracer.picture.pen import Pen
 
 #: The least width, a usual one, and both sides of where a column comes in.
 WIDTHS = (20, 27, 28, 43, 44, 59, 60, 80)

@@ -1,4 +1,4 @@
-"""The text of every reply, held to its slow twin: `json.dumps` of the same fields in the same order."""
+"""The text of every reply: what `json.dumps` makes of the same fields in the same order."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import unittest
 
 from tests.helpers import Session, envelope, line_of
 from tracer import CountedIds, PreconditionError, SimulatedClock, SpanManager, replies
+from tracer.address import BARE, ReturnAddress
 
 #: Strings that a hand-written format gets wrong.
 HOSTILE = [
@@ -48,9 +49,9 @@ def span_of(text: str, error: str | None = None) -> object:
 
 
 class ReplyTests(unittest.TestCase):
-    """Each hand-written reply and its twin."""
+    """What each kind of reply says."""
 
-    def twins(self, text: str) -> list[tuple[str, str, dict]]:
+    def kinds(self, text: str) -> list[tuple[str, str, dict]]:
         """Return for each kind of reply: its name, what is written by hand, and the fields it must say."""
         span, failed = span_of(text), span_of(text, text)
         trace = f"00-{'a' * 32}-{1:016x}-03"
@@ -76,7 +77,7 @@ class ReplyTests(unittest.TestCase):
             "dropped_links": 0,
         }
         return [
-            ("init_ok", replies.init_ok(None, "<", "}>"), {"type": "init_ok"}),
+            ("acknowledgement", replies.acknowledgement("init")(None, "<", "}>"), {"type": "init_ok"}),
             ("echo_ok", replies.echo_ok(text, "<", "}>"), {"type": "echo_ok", "echo": text}),
             ("echo_ok", replies.echo_ok([text], "<", "}>"), {"type": "echo_ok", "echo": [text]}),
             ("generate_ok", replies.generate_ok(text, "<", "}>"), {"type": "generate_ok", "id": text}),
@@ -86,9 +87,6 @@ class ReplyTests(unittest.TestCase):
                 replies.span_created_in_trace(span, "<", "}>"),
                 {**created, "traceparent": trace},
             ),
-            ("span_event_ok", replies.span_event_ok(span, "<", "}>"), {"type": "span_event_ok"}),
-            ("span_link_ok", replies.span_link_ok(span, "<", "}>"), {"type": "span_link_ok"}),
-            ("span_update_ok", replies.span_update_ok(span, "<", "}>"), {"type": "span_update_ok"}),
             ("span_ended", replies.span_ended(span, "<", "}>"), {**complete, "duration_us": 1_234, "status": "OK"}),
             (
                 "span_ended",
@@ -100,35 +98,35 @@ class ReplyTests(unittest.TestCase):
             ("error", replies.error(PreconditionError(text), "<", "}>"), {"type": "error", "code": 22, "text": text}),
         ]
 
-    def test_every_reply_equals_its_twin(self) -> None:
+    def test_every_reply_is_what_json_dumps_writes(self) -> None:
         """What is written by hand is what `json.dumps` writes, for every kind of reply and every hostile string."""
         for text in HOSTILE:
-            for name, written, fields in self.twins(text):
+            for name, written, fields in self.kinds(text):
                 with self.subTest(name, text=text[:20]):
                     self.assertEqual(written, f"<{json.dumps(fields)}>")
-                    self.assertEqual(written, replies.written(fields, "<", "}>"))
+                    self.assertEqual(written, replies.dumped(fields, "<", "}>"))
 
     def test_no_kind_of_reply_is_missed(self) -> None:
         """Every function that writes a reply stands in the table above."""
-        helpers = {"written", "described"}
+        helpers = {"dumped", "described"}
         public = {
             name
             for name, value in vars(replies).items()
             if isinstance(value, types.FunctionType) and value.__module__ == replies.__name__ and name[0] != "_"
         }
 
-        self.assertEqual({name for name, _, _ in self.twins("x")}, public - helpers)
+        self.assertEqual({name for name, _, _ in self.kinds("x")}, public - helpers)
 
-    def test_envelope_equals_its_twin(self) -> None:
-        """The envelope around a body is what `json.dumps` writes."""
+    def test_envelope_is_what_json_dumps_writes(self) -> None:
+        """What opens and closes an envelope around a body is what `json.dumps` writes, and nothing around a bare one."""
         for text in HOSTILE:
             with self.subTest(text=text[:20]):
                 for node_id, answering in [(None, text[::-1]), ("n1", "n1")]:
-                    origin = replies.Origin(text, text[::-1], node_id)
-                    written = origin.opening + "{}}"
+                    address = ReturnAddress(text, text[::-1], node_id)
+                    line = address.opening + "{" + address.closing
 
-                    self.assertEqual(written, json.dumps({"src": answering, "dest": text, "body": {}}))
-                    self.assertEqual((origin.src, origin.dest, origin.node_id), (text, text[::-1], node_id))
+                    self.assertEqual(line, json.dumps({"src": answering, "dest": text, "body": {}}) + "\n")
+        self.assertEqual(BARE.opening + "{" + BARE.closing, "{}\n")
 
     def test_echo_gives_every_value_back(self) -> None:
         """An echoed value is written as `json.dumps` writes it."""

@@ -8,7 +8,7 @@ import os
 import re
 import unittest
 
-from tests.helpers import SAMPLES, TOP, marked, readme, rendered_lifecycle, run
+from tests.helpers import SAMPLES, TOP, TRACEPARENT, marked, readme, rendered_lifecycle, run, session
 
 #: The sessions and their options.  The first three are the task's own.
 SESSIONS = {
@@ -85,13 +85,27 @@ class ReadmeTests(unittest.TestCase):
         self.assertIn(expected, shown)
         self.assertEqual(shown.count('{"'), expected.count('{"'))
 
-    def test_python_examples_run(self) -> None:
-        """Each Python example in the README runs, in the order they stand."""
-        examples = re.findall(r"^```python\n(.*?)^```", readme(), re.DOTALL | re.MULTILINE)
-        self.assertTrue(examples)
-        names: dict[str, object] = {"__name__": "readme"}
-        with contextlib.redirect_stdout(io.StringIO()):
-            for example in examples:
-                exec(compile(example, "README.md", "exec"), names)
+    def test_python_examples_print_what_is_shown(self) -> None:
+        """Each Python example in the README prints the text behind it."""
+        examples = re.findall(r"^```python\n(.*?)^```\n\n```text\n(.*?)^```", readme(), re.DOTALL | re.MULTILINE)
+        self.assertEqual(len(examples), readme().count("```python"))
+        for example, shown in examples:
+            with self.subTest(example), contextlib.redirect_stdout(io.StringIO()) as printed:
+                exec(compile(example, "README.md", "exec"), {"__name__": "readme"})
 
-        self.assertIn("__builtins__", names)
+                self.assertEqual(printed.getvalue(), shown)
+
+    def test_replies_are_what_a_session_gives(self) -> None:
+        """The README's error and its span are the node's, to the byte."""
+        talk = session(
+            {"type": "create_span", "name": "GET /api/users", "kind": "SERVER", "attributes": {"user": 123}},
+            {"type": "span_link", "span_id": "span1", "link": {"traceparent": TRACEPARENT}},
+            {"type": "generate"},
+            {"type": "span_error", "span_id": "span1", "error": "gone"},
+        )
+        replies = [
+            talk.line(b'{"type": "span_end", "span_id": "span7", "msg_id": 4}'),
+            talk.line(b'{"type": "get_span", "span_id": "span1"}'),
+        ]
+
+        self.assertEqual(re.findall(r"^```json\n(.*?)\n```", readme(), re.DOTALL | re.MULTILINE), replies)

@@ -74,4 +74,4 @@ class SentenceTests(unittest.TestCase):
         talk.start("n1")
         talk.send("init", msg_id=2, node_id="n2")
 
-        self.assertEqual(talk.complaints, ['"node_id" is "n1" since the first init, not "n2"'])
+        self.assertEqual(talk.complaints, ['"node_id" has been "n1" since the first init, not "n2"'])

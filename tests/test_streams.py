@@ -8,7 +8,7 @@ import unittest
 from unittest import mock
 
 from tests.helpers import descriptors
-from tracer.streams import Input, occupy_standard_descriptors, write
+from tracer.process.streams import Input, occupy_standard_descriptors, write
 
 
 class WriteTests(unittest.TestCase):
@@ -24,13 +24,13 @@ class WriteTests(unittest.TestCase):
                 taken.extend(bytes(rest)[:most])
                 return min(most, len(rest))
 
-            with self.subTest(most=most), mock.patch("tracer.streams.os.write", short):
+            with self.subTest(most=most), mock.patch("tracer.process.streams.os.write", short):
                 write(data)
                 self.assertEqual(bytes(taken), data)
 
     def test_nothing_writes_nothing(self) -> None:
         """Without bytes there is no system call."""
-        with mock.patch("tracer.streams.os.write") as called:
+        with mock.patch("tracer.process.streams.os.write") as called:
             write(b"")
 
         called.assert_not_called()
@@ -46,7 +46,7 @@ class WriteTests(unittest.TestCase):
         def drain(*waited: object) -> None:
             got.extend(os.read(reading, 1 << 16))
 
-        with mock.patch("tracer.streams.select.select", side_effect=drain) as waited:
+        with mock.patch("tracer.process.streams.select.select", side_effect=drain) as waited:
             write(data, writing)
         os.close(writing)
         while piece := os.read(reading, 1 << 16):
@@ -87,7 +87,7 @@ class InputTests(unittest.TestCase):
         os.set_blocking(reading, False)
         with descriptors(0, 1, 2), Input(reading) as source:
             with mock.patch(
-                "tracer.streams.select.select", side_effect=lambda *_: os.write(writing, b"late")
+                "tracer.process.streams.select.select", side_effect=lambda *_: os.write(writing, b"late")
             ) as waited:
                 piece = source.read()
 

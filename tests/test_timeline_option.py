@@ -15,9 +15,9 @@ from unittest import mock
 
 from tests import helpers
 from tests.helpers import PATIENCE_SECONDS, SAMPLES, TOP, child_environment, line_of, run, running
-from tests.test_timeline import columns, create, without_colour
+from tests.test_waterfall import columns, create, without_colour
 from tracer import SpanManager
-from tracer.timeline import draw
+from tracer.picture.waterfall import draw
 
 
 def sample(part: str) -> bytes:
@@ -114,8 +114,8 @@ class StderrTests(unittest.TestCase):
             with self.subTest(arguments):
                 loaded = run(b"", *arguments, env=child_environment(PYTHONPROFILEIMPORTTIME="1")).stderr
 
-                self.assertEqual(b"tracer.timeline" in loaded, expected)
-                self.assertEqual(b"tracer.pen" in loaded, expected)
+                self.assertEqual(b"tracer.picture.waterfall" in loaded, expected)
+                self.assertEqual(b"tracer.picture.pen" in loaded, expected)
 
     def test_stream_of_no_encoding_gets_ascii(self) -> None:
         """Where nothing says how stderr is encoded, ASCII is drawn."""

@@ -26,7 +26,7 @@ class TraceparentTests(unittest.TestCase):
             with self.subTest(text):
                 context = parse_traceparent(text)
 
-                self.assertEqual((context.trace_id, context.own_id, context.flags), (int(TRACE, 16), int(OWN, 16), 1))
+                self.assertEqual((context.trace_id, context.hex_id, context.flags), (int(TRACE, 16), int(OWN, 16), 1))
                 self.assertEqual(context.traceparent, f"00-{TRACE}-{OWN}-01")
 
     def test_bad_traceparent_is_none(self) -> None:
@@ -74,7 +74,7 @@ class TraceparentTests(unittest.TestCase):
 class IdentityTests(unittest.TestCase):
     """Roots and children through a whole node, with counted ids."""
 
-    def test_own_id_is_the_number_and_traces_are_counted(self) -> None:
+    def test_hex_id_is_the_number_and_traces_are_counted(self) -> None:
         """The own id is the number that the span's creation took, the trace id the number of its trace."""
         talk = Session()
         talk.tell("generate")
@@ -144,10 +144,10 @@ class IdsTests(unittest.TestCase):
         roots = [ids.root(1) for _ in range(500)]
         children = {ids.child(1) for _ in range(500)}
 
-        self.assertTrue(all(0 < trace_id < 2**128 and 0 < own_id < 2**64 for trace_id, own_id in roots))
+        self.assertTrue(all(0 < trace_id < 2**128 and 0 < hex_id < 2**64 for trace_id, hex_id in roots))
         self.assertEqual(len({trace_id for trace_id, _ in roots}), 500)
-        self.assertEqual(len({own_id for _, own_id in roots} | children), 1000)
-        self.assertTrue(all(0 < own_id < 2**64 for own_id in children))
+        self.assertEqual(len({hex_id for _, hex_id in roots} | children), 1000)
+        self.assertTrue(all(0 < hex_id < 2**64 for hex_id in children))
 
     def test_random_zero_is_replaced(self) -> None:
         """All zeros is no id, even where chance gives it."""
@@ -165,5 +165,5 @@ class IdsTests(unittest.TestCase):
         self.assertIsInstance(spans[0].clock, RealClock)
         self.assertNotEqual(made[0].trace_id, made[1].trace_id)
         self.assertEqual(child.trace_id, made[0].trace_id)
-        self.assertNotEqual(child.own_id, made[0].own_id)
+        self.assertNotEqual(child.hex_id, made[0].hex_id)
         self.assertEqual((made[0].flags, child.flags), (1, 1))

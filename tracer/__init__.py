@@ -1,6 +1,7 @@
 """A node that keeps spans for others; the names below are its public ones.
 
-`Node` answers lines, `SpanManager` keeps spans; both do no input or output of their own.
+`Node` answers lines, `SpanManager` keeps spans; both do no input or output of their own, and nothing of them is safe to
+share between threads.
 """
 
 from .clock import RealClock, SimulatedClock
@@ -18,22 +19,21 @@ from .errors import (
     TracerError,
     UnsupportedTypeError,
 )
-from .fast_path import FastNode
 from .limits import Limits
+from .lines import LineBuffer
 from .manager import SpanManager
-from .messages import LineBuffer, read_ahead, read_alone
 from .node import Node
-from .span import Attributes, Span
+from .span import Attributes, Event, Link, Span
 from .trace_context import CountedIds, RandomIds, SpanContext
-
-__version__ = "1.0.0"
+from .version import __version__
 
 __all__ = [
     "Attributes",
     "CountedIds",
-    "FastNode",
+    "Event",
     "Limits",
     "LineBuffer",
+    "Link",
     "MalformedLineError",
     "MalformedRequestError",
     "Node",
@@ -54,6 +54,4 @@ __all__ = [
     "TracerError",
     "UnsupportedTypeError",
     "__version__",
-    "read_ahead",
-    "read_alone",
 ]

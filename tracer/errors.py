@@ -1,7 +1,7 @@
 """Every error of the node, each class one remedy and one Maelstrom code.
 
 Owns the classes and their sentences; imports nothing of the package, so that everything may import it.
-Source of the codes: Maelstrom, doc/protocol.md, Errors.  Read next: `fields.py` and `span.py`, which raise them.
+Source of the codes: Maelstrom, doc/protocol.md, Errors.  Read next: `forms.py` and `span.py`, which raise most of them.
 """
 
 from __future__ import annotations
@@ -100,4 +100,4 @@ class NodeNameError(PreconditionError):
     """`init` under another name than the first one."""
 
     def __init__(self, node_id: str, named: str) -> None:
-        super().__init__(f'"node_id" is {quoted(named)} since the first init, not {quoted(node_id)}')
+        super().__init__(f'"node_id" has been {quoted(named)} since the first init, not {quoted(node_id)}')

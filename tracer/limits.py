@@ -19,7 +19,7 @@ ENDED_SPANS = 1_000
 #: Most attributes of a span, an event or a link, most events and most links of a span; OpenTelemetry's default.
 PARTS = 128
 
-#: Which variables set which limit; the first that is set counts.
+#: Which variables set which limit; the first that is a whole number counts.
 _VARIABLES = {
     "attributes": ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT"),
     "event_attributes": ("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT",),
@@ -52,14 +52,9 @@ class Limits:
         links: int = PARTS,
         value_characters: int | None = None,
     ) -> None:
-        self.open_spans = open_spans
-        self.ended_spans = ended_spans
-        self.attributes = attributes
-        self.event_attributes = event_attributes
-        self.link_attributes = link_attributes
-        self.events = events
-        self.links = links
-        self.value_characters = value_characters
+        self.open_spans, self.ended_spans = open_spans, ended_spans
+        self.attributes, self.event_attributes, self.link_attributes = attributes, event_attributes, link_attributes
+        self.events, self.links, self.value_characters = events, links, value_characters
 
 
 def limits_in(environment: Mapping[str, str], warn: Callable[[str], None]) -> dict[str, int]:

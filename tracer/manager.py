@@ -1,8 +1,10 @@
-"""All spans of a node: their names, who knows them, and one handler for each message about them.
+"""All spans of a node: their ids, who knows them, and one handler for each message about them.
 
 Owns the dict of spans, numbering and claiming; knows no JSON text, no address, no stream.
 A handler checks everything first and changes something only then, so that a refused message leaves no trace.
-Read next: `span.py` for what one span holds, `node.py` for who calls this.
+Strategy: a plain `create_span`, `span_event` or `span_end` is checked in line, by what its form says; any other body is read
+by its form, which gives the optional fields or the error.  A test sends every field of the forms, right and wrong.
+Read next: `span.py` for what one span holds, `forms.py` for the fields, `node.py` for who calls this.
 """
 
 from __future__ import annotations
@@ -10,41 +12,35 @@ from __future__ import annotations
 from collections import deque
 
 from .clock import RealClock
-from .errors import MalformedRequestError, SpanNotFoundError, TimeOrderError, TooManyOpenSpansError
-from .fields import (
-    CREATE_OPTIONS,
-    CreateOptions,
-    link,
-    maybe_attributes,
-    maybe_choice,
-    maybe_text,
-    maybe_timestamp,
-    text,
-)
+from .errors import SpanNotFoundError, TimeOrderError, TooManyOpenSpansError
+from .forms import MESSAGES
 from .limits import Limits
-from .span import KINDS, OPEN, STATUSES, UNKNOWN, Span, step
+from .span import OPEN, STATUSES, SharedNames, Span, refusal
 from .trace_context import INHERITED_FLAGS, SAMPLED, RandomIds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Union
+    from typing import Any, Callable, Optional
 
-    from .clock import SimulatedClock
-    from .fields import Body, LinkRequest
-    from .trace_context import CountedIds, SpanContext
+    from .address import Body
+    from .clock import Clock
+    from .forms import LinkRequest
+    from .trace_context import Ids, SpanContext
 
-    Clock = Union[RealClock, SimulatedClock]
-    Ids = Union[CountedIds, RandomIds]
+    OnEnd = Optional[Callable[[Span], None]]
 
-#: How many event names are kept as one copy, and the longest: a peer may send a new one on every line.
-_COPIED_NAMES, _COPIED_CHARACTERS = 1024, 100
+#: What stands before the number in the ids that the node chooses.
+_PREFIX = "span"
+_CREATE_OPTIONS = frozenset(MESSAGES["create_span"].optional)
 
 
 class SpanManager:
-    """Keeps spans for others.
+    """Keeps spans for others.  Nothing here is safe to share between threads.
 
     Each handler takes the body of its message, a dict as the README's message reference has it, and returns the span.
-    All raise `MalformedRequestError` for a field of the wrong form and `SpanNotFoundError` for a span nobody knows.
+    What refuses it is one of these, and nothing was changed: `MalformedRequestError`, a field of the wrong form;
+    `SpanNotFoundError`, a span, a parent or a linked span that nobody knows; `SpanExistsError`, a chosen id that is taken;
+    `SpanEndedError`, a change after the end; `TimeOrderError`, an end before the start; `TooManyOpenSpansError`.
 
     Args:
         limits: how much it holds.
@@ -53,177 +49,145 @@ class SpanManager:
     """
 
     def __init__(
-        self,
-        limits: Limits | None = None,
-        clock: Clock | None = None,
-        ids: Ids | None = None,
-        on_end: Callable[[Span], None] | None = None,
+        self, limits: Limits | None = None, clock: Clock | None = None, ids: Ids | None = None, on_end: OnEnd = None
     ) -> None:
         self.limits = Limits() if limits is None else limits
         self.clock = RealClock() if clock is None else clock
+        #: Whether an unknown id is taken for that of the only span whose id nobody knows; a plain `Node` asks for it.
+        self.claims = False
         self._ids = RandomIds() if ids is None else ids
         self._on_end = on_end
-        self._max_ended = self.limits.ended_spans
-        self._names: dict[str, str] = {}
         self._spans: dict[str, Span] = {}
         self._ended: deque[Span] = deque()
-        # How many open spans are unclaimed, and the one that was found when it was alone.
+        # How many open spans are unclaimed, and the one of them that was found when there was only one.
         self._unclaimed = 0
-        self._alone: Span | None = None
-        self._may_claim = True
-        self._stem = "span"
+        self._sole_unclaimed: Span | None = None
+        self._names = SharedNames()
         self._number = 0
 
     # -- the messages --
 
     def create_span(self, body: Body) -> Span:
-        """Open a span.
+        """Open a span."""
+        name: Any = body.get("name")
+        kind = chosen_id = parent = at_us = fields = None
+        linked: list[SpanContext] = []
+        if type(name) is not str or not name or not _CREATE_OPTIONS.isdisjoint(body):
+            fields, parent, linked = self._read_create_span(body)
+            kind, chosen_id, at_us = fields["kind"], fields["span_id"], fields["timestamp_us"]
+        if len(self._spans) - len(self._ended) >= self.limits.open_spans:
+            raise TooManyOpenSpansError(self.limits.open_spans)
 
-        Raises:
-            SpanExistsError: its `span_id` is a known span's.  TooManyOpenSpansError: see `Limits`.
-        """
-        name = text(body, "name")
-        kind = maybe_choice(body, "kind", KINDS)
-        if CREATE_OPTIONS.isdisjoint(body):
-            self._check_room()
-            return self._open(name, kind)
-        options = CreateOptions(body)
-        parent, linked = self._relations(options)
-        self._check_room()
-
-        start_us = self._take_time(options.timestamp_us)
-        span = self._open(name, kind, options.span_id, parent, start_us)
-        if options.attributes is not None:
-            span.set_attributes(options.attributes, self.limits)
-        for request, context in zip(options.links or (), linked):
-            self._add_link(span, request, context)
-        if options.parent_span_id is not None:
-            self._heard(self._spans[options.parent_span_id], options.parent_span_id)
+        start_us = self.clock.now_us if at_us is None else self.clock.advance(at_us)
+        span_id = self.take_id()
+        if parent is None:
+            (trace_id, hex_id), flags = self._ids.root(self._number), SAMPLED
+        else:
+            trace_id, hex_id, flags = parent.trace_id, self._ids.child(self._number), parent.flags & INHERITED_FLAGS
+        span = Span(chosen_id or span_id, name, kind or "INTERNAL", start_us, trace_id, hex_id, flags, parent)
+        if fields is not None:
+            self._fill(span, fields, linked)
+        self._spans[span.span_id] = span
+        if self.claims and kind is None and chosen_id is None:
+            span.is_unclaimed = True
+            self._unclaimed += 1
         return span
 
     def span_event(self, body: Body) -> Span:
-        """Record an event of an open span.
+        """Record an event of an open span."""
+        attributes = at_us = None
+        try:
+            span, event = self._spans[body["span_id"]], body["event"]
+            is_plain = type(event) is str and event and span.end_us is None
+        except (KeyError, TypeError):
+            is_plain = False
+        if not is_plain or "attributes" in body or "timestamp_us" in body:
+            fields, span = self._read("span_event", body)
+            event, attributes, at_us = fields["event"], fields["attributes"], fields["timestamp_us"]
 
-        Raises:
-            SpanEndedError: the span has ended.
-        """
-        event = text(body, "event")
-        attributes = maybe_attributes(body, "attributes")
-        timestamp_us = maybe_timestamp(body, "timestamp_us")
-        span = self._find(body, "change")
-
-        self._heard(span, body["span_id"])
-        self._record(span, event, self._take_time(timestamp_us), attributes)
+        if span.is_unclaimed:  # asked here too, for a call is dear
+            self._note_named(span, body["span_id"])
+        at_us = self.clock.now_us if at_us is None else self.clock.advance(at_us)
+        span.add_event(self._names[event], at_us, attributes, self.limits)
         return span
 
     def span_link(self, body: Body) -> Span:
-        """Link an open span to another one.
-
-        Raises:
-            SpanEndedError: the span has ended.
-        """
-        text(body, "span_id")
-        request = link(body)
+        """Link an open span to another one."""
+        request = MESSAGES["span_link"].read(body)["link"]
         # Before any claim: a message cannot name one span both by its own id and by the id it is claimed under.
         linked = self._linked(request)
-        span = self._find(body, "change", request.span_id)
-
-        self._heard(span, body["span_id"])
+        span = self._find_open(body["span_id"], request.target)
+        self._note_named(span, body["span_id"])
         self._add_link(span, request, linked)
         return span
 
     def span_update(self, body: Body) -> Span:
-        """Rename an open span or set attributes of it.
-
-        Raises:
-            SpanEndedError: the span has ended.
-        """
-        name = maybe_text(body, "name")
-        attributes = maybe_attributes(body, "attributes")
-        if name is None and attributes is None:
-            raise MalformedRequestError('"name" and "attributes" are both missing: give at least one of them')
-        span = self._find(body, "change")
-
-        self._heard(span, body["span_id"])
-        if name is not None:
-            span.name = name
-        if attributes is not None:
-            span.set_attributes(attributes, self.limits)
+        """Rename an open span or set attributes of it."""
+        fields, span = self._read("span_update", body)
+        self._note_named(span, fields["span_id"])
+        span.name = fields["name"] or span.name
+        span.set_attributes(fields["attributes"] or {}, self.limits)
         return span
 
     def span_end(self, body: Body) -> Span:
-        """End an open span, with status OK where the body names none.
-
-        Raises:
-            SpanEndedError: it has ended.  TimeOrderError: it would end before it started.
-        """
-        status = maybe_choice(body, "status", STATUSES) or "OK"
-        error = maybe_text(body, "error")
-        if error is not None and status != "ERROR":
-            raise MalformedRequestError(f'"error" goes with the status "ERROR" only, not with "{status}"')
-        span, end_us = self._find_to_end(body)
-
-        self._heard(span, body["span_id"])
-        self.clock.advance(end_us)
-        self._end(span, end_us, status, error)
-        return span
+        """End an open span, with status OK where the body names none."""
+        status, error, at_us = body.get("status", "OK"), None, None
+        try:
+            span = self._spans[body["span_id"]]
+            is_plain = span.end_us is None and status in STATUSES
+        except (KeyError, TypeError):
+            is_plain = False
+        if not is_plain or "error" in body or "timestamp_us" in body:
+            fields, span = self._read("span_end", body)
+            status, error, at_us = fields["status"] or "OK", fields["error"], fields["timestamp_us"]
+        return self._end(span, body["span_id"], at_us, status, error)
 
     def span_error(self, body: Body) -> Span:
         """Record an exception as an event of an open span, and end it with status ERROR.
 
-        Raises:
-            SpanEndedError: it has ended.  TimeOrderError: it would end before it started.
         Source: OpenTelemetry, trace/exceptions.
         """
-        error = text(body, "error")
-        attributes = {"exception.message": error, **(maybe_attributes(body, "attributes") or {})}
-        span, end_us = self._find_to_end(body)
-
-        self._heard(span, body["span_id"])
-        self.clock.advance(end_us)
-        self._record(span, "exception", end_us, attributes)
-        self._end(span, end_us, "ERROR", error)
-        return span
+        fields, span = self._read("span_error", body)
+        exception = {"exception.message": fields["error"], **(fields["attributes"] or {})}
+        return self._end(span, fields["span_id"], fields["timestamp_us"], "ERROR", fields["error"], exception)
 
     def get_span(self, body: Body) -> Span:
         """Return a known span."""
-        span_id = text(body, "span_id")
-        step("get", self._state(span_id), span_id)
-
-        span = self._spans[span_id]
-        self._heard(span, span_id)
+        span_id = MESSAGES["get_span"].read(body)["span_id"]
+        span = self._spans.get(span_id)
+        if span is None:
+            raise refusal("get", span, span_id)
+        self._note_named(span, span_id)
         return span
 
     # -- what the node needs besides --
 
-    def generate(self) -> str:
-        """Use up the next span id."""
-        return self._take_id()
+    def take_id(self) -> str:
+        """Use up the next number whose name no known span has; return that name."""
+        while True:
+            self._number += 1
+            span_id = f"{_PREFIX}{self._number}"
+            if span_id not in self._spans:
+                return span_id
 
-    def use_name(self, node_id: str) -> None:
-        """Put the node's name before the ids of new spans; from now on everybody is told them, so nothing is claimed."""
-        self._stem = f"{node_id}-span"
-        self._may_claim = False
+    def generate(self, node_id: str) -> str:
+        """Use up a number, as `take_id` does; return an id with it that no node gives twice."""
+        self.take_id()
+        return self._ids.generated(node_id, self._number)
 
     def use_real_time(self) -> None:
         """Change to the real clock and to random ids."""
         self.clock = RealClock()
         self._ids = RandomIds()
 
-    def addressee(self, body: Body, claims: bool) -> Span | None:
-        """Return the span that a message which failed was about.
-
-        Args:
-            body: the message; any of its fields may be wrong.
-            claims: whether a message of its type may claim a span.
-        Returns:
-            The span that its `span_id` names or would have claimed; None if there is none.
-        """
+    def addressee(self, body: Body) -> Span | None:
+        """Return the known span that a failed message names or would have claimed; any of its fields may be wrong."""
         span_id, request = body.get("span_id"), body.get("link")
         if type(span_id) is not str or not span_id:
             return None
-        linked_id = request.get("span_id") if isinstance(request, dict) and body["type"] == "span_link" else None
-        return self._spans.get(span_id) or (self._claimable(span_id, linked_id) if claims else None)
+        linked_id = request.get("span_id") if body["type"] == "span_link" and isinstance(request, dict) else None
+        claimable = None if body["type"] == "get_span" else self._claimable(span_id, linked_id)
+        return self._spans.get(span_id) or claimable
 
     def open_spans(self) -> list[Span]:
         """Return the spans that are open."""
@@ -235,47 +199,49 @@ class SpanManager:
 
     # -- look-ups; they change nothing --
 
-    def _state(self, span_id: str) -> str:
-        span = self._spans.get(span_id)
-        return UNKNOWN if span is None else span.state
+    def _read(self, message_type: str, body: Body) -> tuple[dict[str, Any], Span]:
+        """Return the fields of a message and the open span that it names or claims."""
+        fields = MESSAGES[message_type].read(body)
+        return fields, self._find_open(fields["span_id"])
 
-    def _find(self, body: Body, trigger: str, linked_id: str | None = None) -> Span:
-        """Find the open span that a message names or claims, or raise what the lifecycle says of it."""
-        span_id = text(body, "span_id")
+    def _find_open(self, span_id: str, linked_id: object = None) -> Span:
+        """Return the open span that an id names or claims; `linked_id` is what the message links it to."""
         span = self._spans.get(span_id) or self._claimable(span_id, linked_id)
-        step(trigger, UNKNOWN if span is None else span.state, span_id)
-        return span  # type: ignore[return-value]  # the lifecycle refuses an unknown one
+        if span is not None and span.end_us is None:
+            return span
+        raise refusal("change", span, span_id)
 
-    def _claimable(self, span_id: str, linked_id: str | None) -> Span | None:
+    def _claimable(self, span_id: str, linked_id: object) -> Span | None:
         """Return the span that takes over an unknown id: the only open one whose id nobody knows, if it is the only one."""
-        if self._unclaimed != 1 or not self._may_claim or self._may_have_given(span_id):
+        if not self.claims or self._unclaimed != 1 or self._may_have_given(span_id):
             return None
-        if self._alone is None or not self._alone.unclaimed:
-            # Cheap, for whatever is passed here came after the span that is found, and that one after any found before it.
-            self._alone = next(span for span in reversed(self._spans.values()) if span.unclaimed)
-        return None if self._alone.span_id == linked_id else self._alone
+        sole = self._sole_unclaimed
+        if sole is None or not sole.is_unclaimed:
+            # Kept, for the next such look-up would walk past all spans that were opened since.
+            sole = self._sole_unclaimed = next(span for span in reversed(self._spans.values()) if span.is_unclaimed)
+        return None if sole.span_id == linked_id else sole
 
     def _may_have_given(self, span_id: str) -> bool:
         """Tell whether the node may have given this id to another span, which its sender would mean."""
-        digits = span_id[len(self._stem) :]
-        if not (span_id.startswith(self._stem) and digits.isascii() and digits.isdigit()):
+        digits = span_id[len(_PREFIX) :]
+        if not span_id.startswith(_PREFIX) or not digits.isdecimal() or len(digits) > len(str(self._number)):
             return False
-        return digits[0] != "0" and len(digits) <= len(str(self._number)) and int(digits) <= self._number
+        return 0 < int(digits) <= self._number and span_id == f"{_PREFIX}{int(digits)}"
 
-    def _relations(self, options: CreateOptions) -> tuple[SpanContext | None, list[SpanContext]]:
-        """Look up the parent and the linked spans; refuse an id that is taken."""
-        parent = options.traceparent
-        if options.parent_span_id is not None:
-            parent = self._known(options.parent_span_id, "parent_span_id").context
-        linked = [self._linked(request) for request in options.links or ()]
-        if options.span_id is not None:
-            step("create", self._state(options.span_id), options.span_id)
-        return parent, linked
+    def _read_create_span(self, body: Body) -> tuple[dict[str, Any], SpanContext | None, list[SpanContext]]:
+        """Read a `create_span` by its form; return its fields, and what its parent and its links name."""
+        fields = MESSAGES["create_span"].read(body)
+        parent, parent_id, span_id = fields["traceparent"], fields["parent_span_id"], fields["span_id"]
+        if parent_id is not None:
+            parent = self._known(parent_id, "parent_span_id").context
+        linked = [self._linked(request) for request in fields["links"] or ()]
+        if span_id in self._spans:
+            raise refusal("create", self._spans[span_id], span_id)
+        return fields, parent, linked
 
     def _linked(self, request: LinkRequest) -> SpanContext:
-        if request.span_id is None:
-            return request.context  # type: ignore[return-value]  # a request has one of the two
-        return self._known(request.span_id, request.field).context
+        target = request.target
+        return self._known(target, f"{request.field}.span_id").context if isinstance(target, str) else target
 
     def _known(self, span_id: str, field: str) -> Span:
         span = self._spans.get(span_id)
@@ -283,90 +249,51 @@ class SpanManager:
             raise SpanNotFoundError(span_id, field)
         return span
 
-    def _find_to_end(self, body: Body) -> tuple[Span, int]:
-        """Find the open span that a message ends, and when it does."""
-        timestamp_us = maybe_timestamp(body, "timestamp_us")
-        span = self._find(body, "end")
-        end_us = self.clock.now_us if timestamp_us is None else timestamp_us
-        if end_us < span.start_us:
-            raise TimeOrderError(body["span_id"], span.start_us, end_us)
-        return span, end_us
-
-    def _check_room(self) -> None:
-        if len(self._spans) - len(self._ended) >= self.limits.open_spans:
-            raise TooManyOpenSpansError(self.limits.open_spans)
-
     # -- changes; their message has been accepted --
 
-    def _take_time(self, timestamp_us: int | None) -> int:
-        if timestamp_us is None:
-            return self.clock.now_us
-        self.clock.advance(timestamp_us)
-        return timestamp_us
-
-    def _take_id(self) -> str:
-        """Use up the next number whose name no known span has."""
-        self._number += 1
-        while (span_id := f"{self._stem}{self._number}") in self._spans:
-            self._number += 1
-        return span_id
-
-    def _open(
-        self,
-        name: str,
-        kind: str | None,
-        chosen_id: str | None = None,
-        parent: SpanContext | None = None,
-        start_us: int | None = None,
-    ) -> Span:
-        span_id = self._take_id()
-        if parent is None:
-            (trace_id, own_id), flags = self._ids.root(self._number), SAMPLED
-        else:
-            trace_id, own_id, flags = parent.trace_id, self._ids.child(self._number), parent.flags & INHERITED_FLAGS
-        if start_us is None:
-            start_us = self.clock.now_us
-        span = Span(chosen_id or span_id, name, kind or "INTERNAL", start_us, trace_id, own_id, flags)
-        span.parent = parent
-        self._spans[span.span_id] = span
-        if self._may_claim and kind is None and chosen_id is None:
-            span.unclaimed = True
-            self._unclaimed += 1
-        return span
-
-    def _record(self, span: Span, event: str, at_us: int, attributes: dict[str, Any] | None) -> None:
-        span.add_event(self._names.get(event) or self._one_copy(event), at_us, attributes, self.limits)
+    def _fill(self, span: Span, fields: dict[str, Any], linked: list[SpanContext]) -> None:
+        """Give a new span what its `create_span` asks for besides."""
+        span.set_attributes(fields["attributes"] or {}, self.limits)
+        for request, context in zip(fields["links"] or (), linked):
+            self._add_link(span, request, context)
+        if fields["parent_span_id"] is not None:
+            self._note_named(self._spans[fields["parent_span_id"]], fields["parent_span_id"])
 
     def _add_link(self, span: Span, request: LinkRequest, linked: SpanContext) -> None:
         span.add_link(linked, request.attributes, self.limits)
-        if request.span_id is not None:
-            self._heard(self._spans[request.span_id], request.span_id)
+        if isinstance(request.target, str):
+            self._note_named(self._spans[request.target], request.target)
 
-    def _heard(self, span: Span, span_id: str) -> None:
+    def _note_named(self, span: Span, span_id: str) -> None:
         """Note that a message has named a span, by an id that it takes over if it is not its own."""
-        if not span.unclaimed:
+        if not span.is_unclaimed:
             return
-        span.unclaimed = False
+        span.is_unclaimed = False
         self._unclaimed -= 1
         if span_id != span.span_id:
             del self._spans[span.span_id]
             span.span_id = span_id
             self._spans[span_id] = span
 
-    def _one_copy(self, name: str) -> str:
-        """Keep one copy of a name that many events have: a tenth of the memory of an open span."""
-        if len(name) <= _COPIED_CHARACTERS:
-            if len(self._names) >= _COPIED_NAMES:
-                self._names.clear()
-            self._names[name] = name
-        return name
+    def _end(
+        self, span: Span, span_id: str, at_us: int | None, status: str, error: str | None, exception: Body | None = None
+    ) -> Span:
+        """End a span and keep it, or refuse an end before its start; forget the one that ended first if too many are kept."""
+        end_us = self.clock.now_us if at_us is None else at_us
+        if end_us < span.start_us:
+            raise TimeOrderError(span_id, span.start_us, end_us)
 
-    def _end(self, span: Span, end_us: int, status: str, error: str | None) -> None:
-        """End a span and keep it; forget the one that ended first when too many are kept."""
-        span.ending = end_us, status, error
+        if span.is_unclaimed:  # as in `span_event`
+            self._note_named(span, span_id)
+        if at_us is not None:
+            self.clock.advance(at_us)
+        if exception is not None:
+            span.add_event("exception", end_us, exception, self.limits)
+        span.end_us, span.status, span.error = end_us, status, error
         if self._on_end is not None:
             self._on_end(span)
         ended = self._ended
         ended.append(span)
-        if len(ended) > self._max_ended:
+        if len(ended) > self.limits.ended_spans:
             del self._spans[ended.popleft().span_id]
+        return span

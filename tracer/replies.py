@@ -1,9 +1,8 @@
-"""The text of every reply: lines written by hand where it pays, by `json.dumps` where it does not.
+"""The text of every reply: written by hand where it pays, by `json.dumps` where it does not.
 
-Owns the wire format going out.  A line is what stands before the body (an envelope's opening), the fields of the body, and
-what comes after them (in_reply_to, msg_id, the closing braces, the line's end); a writer puts a result between the two.
-The hand-written fields are the second place where the format stands; each is what `written` makes of the same fields, and
-a test holds them equal.  Strings are quoted by the function that `json.dumps` uses.
+Owns the fields of the bodies that go out.  A line is what stands before the body, the fields of the body, and what comes
+after them (in_reply_to, msg_id, what closes the envelope); a writer puts a result between the two.  What is written by hand
+is what `json.dumps` makes of the same fields; a test says so.  Strings are quoted by the function that `json.dumps` uses.
 """
 
 from __future__ import annotations
@@ -13,36 +12,19 @@ from json.encoder import encode_basestring_ascii as quote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Callable
 
     from .errors import RequestError
     from .span import Span
 
 
-def written(fields: dict[str, Any], before: str, after: str) -> str:
+def dumped(fields: dict[str, Any], before: str, after: str) -> str:
     """Write the fields of a body as `json.dumps` does; `after` closes its brace."""
     return f"{before}{json.dumps(fields)[:-1]}{after}"
 
 
-class Origin:
-    """Where an envelope came from, and how one back there opens; one more brace closes it.
-
-    Args:
-        src, dest: its addresses.
-        node_id: who answers; None for whoever `dest` names.
-    """
-
-    __slots__ = ("dest", "node_id", "opening", "src")
-
-    def __init__(self, src: str, dest: str, node_id: str | None) -> None:
-        self.src = src
-        self.dest = dest
-        self.node_id = node_id
-        self.opening = f'{{"src": {quote(node_id or dest)}, "dest": {quote(src)}, "body": '
-
-
 def span_created(span: Span, before: str, after: str) -> str:
-    """The plain way, as the task has it."""
+    """The plain way's answer to `create_span`; in the task it alone does not say what it replies to."""
     return f'{before}{{"type": "span_created", "span_id": {quote(span.span_id)}, "kind": "{span.kind}"{after}'
 
 
@@ -53,12 +35,13 @@ def span_created_in_trace(span: Span, before: str, after: str) -> str:
 
 def span_ended(span: Span, before: str, after: str) -> str:
     """The answer to `span_end`."""
-    end_us, status, error = span.ending  # type: ignore[misc]  # it has just ended
-    if error is not None:
-        after = f', "error": {quote(error)}{after}'
+    # Not `span.duration_us`: a property is a call.
+    duration_us = (span.end_us or 0) - span.start_us
+    if span.error is not None:
+        after = f', "error": {quote(span.error)}{after}'
     return (
         f'{before}{{"type": "span_complete", "span_id": {quote(span.span_id)}, '
-        f'"duration_us": {end_us - span.start_us}, "status": "{status}"{after}'
+        f'"duration_us": {duration_us}, "status": "{span.status}"{after}'
     )
 
 
@@ -80,34 +63,19 @@ def generate_ok(generated: str, before: str, after: str) -> str:
     return f'{before}{{"type": "generate_ok", "id": {quote(generated)}{after}'
 
 
-def init_ok(result: object, before: str, after: str) -> str:
-    """The answer to `init`."""
-    return f'{before}{{"type": "init_ok"{after}'
-
-
-def span_event_ok(span: Span, before: str, after: str) -> str:
-    """The answer to `span_event`."""
-    return f'{before}{{"type": "span_event_ok"{after}'
-
-
-def span_link_ok(span: Span, before: str, after: str) -> str:
-    """The answer to `span_link`."""
-    return f'{before}{{"type": "span_link_ok"{after}'
-
-
-def span_update_ok(span: Span, before: str, after: str) -> str:
-    """The answer to `span_update`."""
-    return f'{before}{{"type": "span_update_ok"{after}'
+def acknowledgement(message_type: str) -> Callable[[object, str, str], str]:
+    """Return the writer of an answer that says no more than that a message was served."""
+    return lambda served, before, after: f'{before}{{"type": "{message_type}_ok"{after}'
 
 
 def get_span_ok(span: Span, before: str, after: str) -> str:
     """The answer to `get_span`."""
-    return written({"type": "get_span_ok", "span": described(span)}, before, after)
+    return dumped({"type": "get_span_ok", "span": described(span)}, before, after)
 
 
 def error(refused: RequestError, before: str, after: str) -> str:
     """The answer to a message that fails."""
-    return written({"type": "error", "code": refused.code, "text": str(refused)}, before, after)
+    return dumped({"type": "error", "code": refused.code, "text": str(refused)}, before, after)
 
 
 def described(span: Span) -> dict[str, Any]:
@@ -127,16 +95,13 @@ def described(span: Span) -> dict[str, Any]:
         "start_us": span.start_us,
         "end_us": span.end_us,
         "duration_us": span.duration_us,
-        "attributes": span.attributes or {},
+        "attributes": span.attributes,
         "events": [
-            {"event": name, "timestamp_us": timestamp_us, "attributes": attributes or {}}
-            for name, timestamp_us, attributes in span.events
+            {"event": event.name, "timestamp_us": event.timestamp_us, "attributes": event.attributes}
+            for event in span.events
         ],
-        "links": [
-            {"traceparent": context.traceparent, "attributes": attributes or {}}
-            for context, attributes in span.links or ()
-        ],
-        "dropped_attributes": 0 if span.attributes is None else span.attributes.dropped,
+        "links": [{"traceparent": link.context.traceparent, "attributes": link.attributes} for link in span.links],
+        "dropped_attributes": span.attributes.dropped,
         "dropped_events": span.dropped_events,
         "dropped_links": span.dropped_links,
     }

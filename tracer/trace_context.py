@@ -10,7 +10,9 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    pass
+    from typing import Union
+
+    Ids = Union["CountedIds", "RandomIds"]
 
 #: Trace flags of a new trace: sampled.
 SAMPLED = 1
@@ -29,21 +31,21 @@ class SpanContext:
 
     Args:
         trace_id: 128 bits, not 0.
-        own_id: 64 bits, not 0; the span's id within its trace.
+        hex_id: 64 bits, not 0; the span's id within its trace.
         flags: 8 bits.
     """
 
-    __slots__ = ("flags", "own_id", "trace_id")
+    __slots__ = ("flags", "hex_id", "trace_id")
 
-    def __init__(self, trace_id: int, own_id: int, flags: int) -> None:
+    def __init__(self, trace_id: int, hex_id: int, flags: int) -> None:
         self.trace_id = trace_id
-        self.own_id = own_id
+        self.hex_id = hex_id
         self.flags = flags
 
     @property
     def traceparent(self) -> str:
         """The W3C text, in version 00."""
-        return f"00-{self.trace_id:032x}-{self.own_id:016x}-{self.flags:02x}"
+        return f"00-{self.trace_id:032x}-{self.hex_id:016x}-{self.flags:02x}"
 
 
 def parse_traceparent(text: str) -> SpanContext | None:
@@ -57,7 +59,7 @@ def parse_traceparent(text: str) -> SpanContext | None:
     if parts[0] == "ff" or (parts[0] == "00" and len(parts) > 4):
         return None
     context = SpanContext(int(parts[1], 16), int(parts[2], 16), int(parts[3], 16))
-    return context if context.trace_id and context.own_id else None
+    return context if context.trace_id and context.hex_id else None
 
 
 class CountedIds:
@@ -67,13 +69,17 @@ class CountedIds:
         self._traces = 0
 
     def root(self, number: int) -> tuple[int, int]:
-        """Return the trace id and the own id of the span with that number, the first of a new trace."""
+        """Return the trace id and the hex id of the span with that number, the first of a new trace."""
         self._traces += 1
         return self._traces, number
 
     def child(self, number: int) -> int:
-        """Return the own id of the span with that number."""
+        """Return the hex id of the span with that number."""
         return number
+
+    def generated(self, node_id: str, number: int) -> str:
+        """Return an id that the node gives to anybody, once in a run."""
+        return f"{node_id}-{number}"
 
 
 class RandomIds:
@@ -81,14 +87,20 @@ class RandomIds:
 
     def __init__(self) -> None:
         self._bits = b""
+        # Maelstrom kills a node and starts it again under its name: the numbers begin anew, this does not.
+        self._start = f"{self._take(4):08x}"
 
     def root(self, number: int) -> tuple[int, int]:
-        """Return a new trace id and an own id."""
+        """Return a new trace id and a hex id."""
         return self._take(16), self._take(8)
 
     def child(self, number: int) -> int:
-        """Return an own id."""
+        """Return a hex id."""
         return self._take(8)
+
+    def generated(self, node_id: str, number: int) -> str:
+        """Return an id that no node gives twice."""
+        return f"{node_id}-{self._start}-{number}"
 
     def _take(self, size: int) -> int:
         if len(self._bits) < size:

@@ -1,6 +1,7 @@
 """The command: `python3 -m tests.benchmarks [--quick] [--runs N] [--python PATH] [--with-peers] [ROW ...]`.
 
 Owns its options, the table that it prints, and what it says of the interpreter; prints Markdown for the README.
+Read next: `README.md` beside this file.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from .rows import Row
 
 ROWS = {
     "lifecycles": rows.lifecycles,
+    "lifecycle-instructions": rows.lifecycle_instructions,
     "open": rows.at_once,
     "echo": rows.echo,
     "start": rows.start,

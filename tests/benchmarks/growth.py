@@ -10,7 +10,7 @@ import statistics
 
 from . import inputs
 from .measuring import Bench, Conversation
-from .rows import Row, costs, legible, ratios
+from .rows import Row, costs, counts, legible, ratios
 
 #: A message may cost this much more after many than after few, and be called the same.
 SAME = 1.20
@@ -39,19 +39,14 @@ def instructions(bench: Bench) -> list[Row]:
     """Count what the node does for a message with few and with many spans open, wherever these lie in memory."""
     rounds = 20_000 // bench.scale
 
-    def taken(open_spans: int, count: int) -> int:
-        data = inputs.opened(open_spans) + inputs.relayed(count, open_spans, open_spans + 1)
-        return bench.instructions(bench.node(), bench.input(data))
-
     def cost(open_spans: int) -> float:
-        return (taken(open_spans, 2 * rounds) - taken(open_spans, rounds)) / (3 * rounds)
+        opened, first = inputs.opened(open_spans), open_spans + 1
+        few, many = (opened + inputs.relayed(count, open_spans, first) for count in (rounds, 2 * rounds))
+        return bench.instructions_each(bench.node(), few, many, 3 * rounds)
 
-    # Not counted: a first run may have to compile.
-    bench.cpu(bench.node(), bench.input(inputs.INIT))
     few, many = cost(FEW_OPEN), cost(MANY_OPEN)
     what = f"instructions a message, {MANY_OPEN:,} spans open"
-    detail = f"{many:,.0f} instructions, the reference {few:,.0f}"
-    return [Row(what, f"{FEW_OPEN} spans open", [many / few], SAME_INSTRUCTIONS, detail=detail)]
+    return [Row(what, f"{FEW_OPEN} spans open", [many / few], SAME_INSTRUCTIONS, detail=counts(many, few))]
 
 
 def _cost_after(bench: Bench, open_spans: int, counts: list[int]) -> list[float]:

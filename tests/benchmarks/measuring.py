@@ -89,7 +89,7 @@ class Bench:
         return written
 
     def instructions(self, command: list[str], path: Path) -> int:
-        """Return how many instructions a command takes over a file.
+        """Return how many instructions a command takes over a file; hashes, so that the count repeats, are not random.
 
         Raises:
             CannotRunError: nothing here counts them.
@@ -97,12 +97,22 @@ class Bench:
         if shutil.which("valgrind") is None:
             raise CannotRunError("valgrind, which counts instructions, is not installed")
         counted = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", *command]
-        with path.open("rb") as file, start(counted, file, subprocess.PIPE) as process:
+        with path.open("rb") as file, start(counted, file, subprocess.PIPE, PYTHONHASHSEED="0") as process:
             _, said = process.communicate()
         count = re.search(rb"Collected : (\d+)", said)
         if count is None:
             raise CannotRunError(f"valgrind counted nothing: {said[-200:].decode(errors='replace')}")
         return int(count[1])
+
+    def instructions_each(self, command: list[str], few: bytes, many: bytes, number: int) -> float:
+        """Return the instructions that a command takes for each thing of which there are so many more in one input.
+
+        The difference of two runs leaves out its start and its end.
+        """
+        # Not counted: a first run may have to compile.
+        self.cpu(command, self.input(few))
+        first, second = (self.instructions(command, self.input(data)) for data in (few, many))
+        return (second - first) / number
 
     def pairs(self, ours: Callable[[], float], theirs: Callable[[], float], runs: int | None = None) -> Pairs:
         """Measure both in turn, after a run of each that does not count."""
@@ -203,15 +213,15 @@ class Conversation:
 
 
 def start(
-    command: list[str], stdin: int | IO[bytes] | None, stderr: int | IO[bytes] = subprocess.DEVNULL
+    command: list[str], stdin: int | IO[bytes] | None, stderr: int | IO[bytes] = subprocess.DEVNULL, **variables: str
 ) -> subprocess.Popen[bytes]:
-    """Start a command whose stdout is a pipe."""
+    """Start a command whose stdout is a pipe, with some environment variables more."""
     return subprocess.Popen(
         command,
         stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=stderr,
-        env=clean_environment(),
+        env={**clean_environment(), **variables},
     )
 
 

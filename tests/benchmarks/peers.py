@@ -21,7 +21,7 @@ _IMPORTS = "import opentelemetry.sdk.trace, opentelemetry.exporter.otlp.json.fil
 WAYS = {
     "none": ("no processor", False, None),
     "memory": ("in-memory exporter", False, None),
-    "file": ("OTLP JSON file exporter", True, 0.25),
+    "file": ("OTLP JSON file exporter", True, 0.20),
     "batch": ("the same in batches", True, None),
 }
 

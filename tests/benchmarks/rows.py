@@ -52,6 +52,11 @@ def costs(pairs: Pairs, what: str, number: int = 1) -> str:
     return f"{ours} {what}, the reference {theirs}"
 
 
+def counts(ours: float, theirs: float) -> str:
+    """Say how many instructions one thing took on each side."""
+    return f"{ours:,.0f} instructions, the reference {theirs:,.0f}"
+
+
 def legible(seconds: float) -> str:
     """Write a time in a unit that a person reads."""
     return f"{seconds * 1e3:.1f} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.2f} us"
@@ -62,7 +67,17 @@ def lifecycles(bench: Bench) -> list[Row]:
     spans = 100_000 // bench.scale
     pairs = bench.cpu_pairs(bench.node(), bench.loop("lifecycles", "10000"), inputs.lifecycles(spans))
     what = f"span lifecycles ({spans:,} of three lines, piped), CPU"
-    return [Row(what, "`loads` and `dumps` loop", ratios(pairs), 0.70, detail=costs(pairs, "a span", spans))]
+    return [Row(what, "`loads` and `dumps` loop", ratios(pairs), 0.75, detail=costs(pairs, "a span", spans))]
+
+
+def lifecycle_instructions(bench: Bench) -> list[Row]:
+    """Count what the same lifecycles take, whatever else the machine does."""
+    few, many = (inputs.lifecycles(spans // bench.scale) for spans in (5_000, 15_000))
+    number = 10_000 // bench.scale
+    commands = bench.node(), bench.loop("lifecycles", "10000")
+    ours, theirs = (bench.instructions_each(command, few, many, number) for command in commands)
+    what = f"instructions a span lifecycle, over {number:,}"
+    return [Row(what, "the same loop", [ours / theirs], 0.72, detail=counts(ours, theirs))]
 
 
 def at_once(bench: Bench) -> list[Row]:
@@ -79,7 +94,7 @@ def echo(bench: Bench) -> list[Row]:
     count = 200_000 // bench.scale
     pairs = bench.cpu_pairs(bench.node(), bench.loop("echo"), inputs.echoes(count))
     what = f"Maelstrom echo ({count:,}, piped), CPU"
-    return [Row(what, "the same loop for echo", ratios(pairs), 0.50, detail=costs(pairs, "an echo", count))]
+    return [Row(what, "the same loop for echo", ratios(pairs), 0.45, detail=costs(pairs, "an echo", count))]
 
 
 def many_runs(bench: Bench) -> int:
@@ -94,7 +109,7 @@ def start(bench: Bench) -> list[Row]:
     runs = many_runs(bench)
     pairs = bench.pairs(lambda: bench.cpu(bench.node(), path), lambda: bench.cpu(bare, path), runs)
     what = "start, one message, exit, CPU"
-    return [Row(what, "`python3 -c 'import json'`", ratios(pairs), 1.20, detail=costs(pairs, "a run"))]
+    return [Row(what, "`python3 -c 'import json'`", ratios(pairs), 1.15, detail=costs(pairs, "a run"))]
 
 
 def round_trip(bench: Bench) -> list[Row]:
@@ -116,7 +131,7 @@ def round_trip(bench: Bench) -> list[Row]:
     finally:
         os.sched_setaffinity(0, cores)
     what = f"one request, one reply over pipes, median of {times:,}, one core"
-    return [Row(what, "a loop that sends bytes back unread", ratios(pairs), 1.5, detail=costs(pairs, "a round trip"))]
+    return [Row(what, "a loop that sends bytes back unread", ratios(pairs), 1.50, detail=costs(pairs, "a round trip"))]
 
 
 def open_memory(bench: Bench) -> list[Row]:

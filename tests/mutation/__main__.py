@@ -34,7 +34,7 @@ def main() -> int:
         prog="python -m tests.mutation", description="Try mutants of the node on its tests."
     )
     parser.add_argument(
-        "patterns", metavar="PATTERN", nargs="*", help="mutants to try, such as 'tracer.pen*' (default all)"
+        "patterns", metavar="PATTERN", nargs="*", help="mutants to try, such as 'tracer.picture.pen*' (default all)"
     )
     parser.add_argument("--max-children", type=int, default=1, metavar="N", help="processes at once (default 1)")
     parser.add_argument("--survivors", action="store_true", help="try only those again that survived the last time")

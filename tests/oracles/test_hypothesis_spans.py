@@ -40,7 +40,7 @@ class SpanMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         limits = Limits(OPEN, KEPT, attributes=BOUND, event_attributes=BOUND, events=BOUND)
-        self.node = Node(SpanManager(limits, SimulatedClock(0), CountedIds()), lambda _: None)
+        self.node = Node(SpanManager(limits, SimulatedClock(0), CountedIds()))
         self.spans: dict[str, dict[str, Any]] = {}
 
     def tell(self, message_type: str, **fields: Any) -> dict[str, Any]:

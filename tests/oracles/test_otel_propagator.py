@@ -39,7 +39,7 @@ def judged(text: str) -> tuple[int, int, int] | None:
 def ours(text: str) -> tuple[int, int, int] | None:
     """Read a traceparent with the node."""
     found = parse_traceparent(text)
-    return None if found is None else (found.trace_id, found.own_id, found.flags)
+    return None if found is None else (found.trace_id, found.hex_id, found.flags)
 
 
 def is_different_on_purpose(text: str) -> bool:

@@ -57,7 +57,7 @@ class Pair:
             attributes=bound, event_attributes=bound, link_attributes=bound, events=bound, links=bound,
             value_characters=value_characters,
         )  # fmt: skip
-        self.node = Node(SpanManager(limits, SimulatedClock(), CountedIds()), lambda _: None)
+        self.node = Node(SpanManager(limits, SimulatedClock(), CountedIds()))
         fields = {"name": "name", "kind": "INTERNAL", "timestamp_us": 0, "attributes": {}, "links": [], **fields}
         self.tell("create_span", span_id="s", **fields)
         provider = TracerProvider(

@@ -20,9 +20,9 @@ except ImportError as error:
 
 from tests.helpers import envelope, line_of, run_here
 from tests.otlp_cases import RandomSpans, nested, whole
-from tracer import Span, SpanContext, __version__
-from tracer.exporter import FileExporter
-from tracer.otlp import LEVELS
+from tracer import Attributes, Link, Span, __version__
+from tracer.export.file import FileExporter
+from tracer.export.otlp import LEVELS
 from tracer.span import STATUSES
 
 
@@ -71,16 +71,14 @@ def sent_value(value: object, levels: int = LEVELS) -> tuple[str | None, object]
     return "kvlist_value", [(whole(key), sent_value(item, levels - 1)) for key, item in value.items()]
 
 
-def sent_attributes(attributes: object) -> tuple[list[tuple], int]:
+def sent_attributes(attributes: Attributes) -> tuple[list[tuple], int]:
     """Return what a message has to have: attributes, and how many were dropped."""
-    if attributes is None:
-        return [], 0
     return [(whole(key), sent_value(value)) for key, value in attributes.items()], attributes.dropped
 
 
 def name_of(span: Span) -> str:
     """Return the name of the service that a span belongs to."""
-    return "own" if span.origin is None else whole(span.origin.src)
+    return "own" if span.return_address.src is None else whole(span.return_address.src)
 
 
 class ProtoTests(unittest.TestCase):
@@ -100,8 +98,8 @@ class ProtoTests(unittest.TestCase):
     def check(self, message: trace_pb2.Span, span: Span) -> None:
         """Compare a message with its span, value by value."""
         self.assertEqual(message.trace_id, span.trace_id.to_bytes(16, "big"))
-        self.assertEqual(message.span_id, span.own_id.to_bytes(8, "big"))
-        parent = b"" if span.parent is None else span.parent.own_id.to_bytes(8, "big")
+        self.assertEqual(message.span_id, span.hex_id.to_bytes(8, "big"))
+        parent = b"" if span.parent is None else span.parent.hex_id.to_bytes(8, "big")
         self.assertEqual(message.parent_span_id, parent)
         self.assertEqual(message.flags & trace_pb2.SPAN_FLAGS_TRACE_FLAGS_MASK, span.flags)
         self.assertEqual(message.name, whole(span.name))
@@ -114,21 +112,21 @@ class ProtoTests(unittest.TestCase):
         self.assertEqual(message.dropped_events_count, span.dropped_events)
         self.assertEqual(message.dropped_links_count, span.dropped_links)
         self.assertEqual(len(message.events), len(span.events))
-        for event, (name, timestamp_us, attributes) in zip(message.events, span.events):
-            self.assertEqual((event.name, event.time_unix_nano), (whole(name), timestamp_us * 1000))
-            self.assert_attributes(event, attributes)
-        self.assertEqual(len(message.links), len(span.links or ()))
-        for link, (context, attributes) in zip(message.links, span.links or ()):
-            self.check_link(link, context, attributes)
+        for found, event in zip(message.events, span.events):
+            self.assertEqual((found.name, found.time_unix_nano), (whole(event.name), event.timestamp_us * 1000))
+            self.assert_attributes(found, event.attributes)
+        self.assertEqual(len(message.links), len(span.links))
+        for found, link in zip(message.links, span.links):
+            self.check_link(found, link)
 
-    def check_link(self, link: trace_pb2.Span.Link, context: SpanContext, attributes: object) -> None:
-        """Compare a link's message with what it says."""
-        self.assertEqual(int.from_bytes(link.trace_id, "big"), context.trace_id)
-        self.assertEqual(int.from_bytes(link.span_id, "big"), context.own_id)
-        self.assertEqual(link.flags & trace_pb2.SPAN_FLAGS_TRACE_FLAGS_MASK, context.flags)
-        self.assert_attributes(link, attributes)
+    def check_link(self, message: trace_pb2.Span.Link, link: Link) -> None:
+        """Compare a link's message with the link."""
+        self.assertEqual(int.from_bytes(message.trace_id, "big"), link.context.trace_id)
+        self.assertEqual(int.from_bytes(message.span_id, "big"), link.context.hex_id)
+        self.assertEqual(message.flags & trace_pb2.SPAN_FLAGS_TRACE_FLAGS_MASK, link.context.flags)
+        self.assert_attributes(message, link.attributes)
 
-    def assert_attributes(self, message: object, attributes: object) -> None:
+    def assert_attributes(self, message: object, attributes: Attributes) -> None:
         """Compare the attributes of a span, an event or a link."""
         found = attributes_of(message.attributes), message.dropped_attributes_count
         self.assertEqual(found, sent_attributes(attributes))

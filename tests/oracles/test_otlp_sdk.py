@@ -29,7 +29,8 @@ except ImportError as error:
 
 from tests.otlp_cases import HOSTILE, RandomSpans, whole
 from tracer import Attributes, Span, SpanContext
-from tracer.otlp import LEVELS, Resources, resource_spans, span_message, traces_data
+from tracer.address import BARE
+from tracer.export.otlp import LEVELS, Resources, lines
 
 #: The hostile strings that are text.
 TEXTS = tuple(text for text in HOSTILE if text == whole(text))
@@ -48,17 +49,16 @@ def taken(value: object, levels: int = LEVELS) -> object:
     return value
 
 
-def sdk_attributes(attributes: Attributes | None) -> BoundedAttributes:
+def sdk_attributes(attributes: Attributes) -> BoundedAttributes:
     """Return attributes as the SDK keeps them, with those that were dropped."""
-    kept = {} if attributes is None else attributes
-    made = BoundedAttributes(attributes={key: taken(value) for key, value in kept.items()}, immutable=False)
-    made.dropped = 0 if attributes is None else attributes.dropped
+    made = BoundedAttributes(attributes={key: taken(value) for key, value in attributes.items()}, immutable=False)
+    made.dropped = attributes.dropped
     return made
 
 
 def sdk_context(context: SpanContext) -> api.SpanContext:
     """Return an identity as the SDK has it."""
-    return api.SpanContext(context.trace_id, context.own_id, False, api.TraceFlags(context.flags))
+    return api.SpanContext(context.trace_id, context.hex_id, False, api.TraceFlags(context.flags))
 
 
 def sdk_list(items: list, dropped: int) -> BoundedList:
@@ -77,11 +77,11 @@ def sdk_span(span: Span) -> ReadableSpan:
         resource=Resource({"service.name": "s"}),
         attributes=sdk_attributes(span.attributes),
         events=sdk_list(
-            [Event(name, sdk_attributes(kept), at_us * 1000) for name, at_us, kept in span.events],
+            [Event(event.name, sdk_attributes(event.attributes), event.timestamp_us * 1000) for event in span.events],
             span.dropped_events,
         ),
         links=sdk_list(
-            [api.Link(sdk_context(context), sdk_attributes(kept)) for context, kept in span.links or ()],
+            [api.Link(sdk_context(link.context), sdk_attributes(link.attributes)) for link in span.links],
             span.dropped_links,
         ),
         kind=api.SpanKind[span.kind],
@@ -100,21 +100,34 @@ def sdk_line(spans: list[Span]) -> str:
 
 def our_line(spans: list[Span]) -> str:
     """Write spans by ours."""
-    texts = [span_message(span) for span in spans]
-    return traces_data([resource_spans(Resources({}, print).message("s"), texts)])
+    (line,) = lines(spans, Resources({"OTEL_SERVICE_NAME": "s"}, print))
+    return line.data.decode()
 
 
-def comparable(line: str) -> list[dict]:
-    """Read the spans of a line, without what is not compared."""
+def made(seed: int, count: int) -> list[Span]:
+    """Make random spans of text, all of the node's own service."""
+    spans = RandomSpans(seed, TEXTS).make(count)
+    for span in spans:
+        span.return_address = BARE
+    return spans
+
+
+def only_span(line: str) -> dict:
+    """Read the span of a line that has only one."""
     (resource,) = json.loads(line)["resourceSpans"]
     (scope,) = resource["scopeSpans"]
-    for span in scope["spans"]:
-        for message in (span, *span.get("links", ())):
-            message.pop("flags", None)
-        # The SDK leaves out a time that is 0.
-        for name in ("startTimeUnixNano", "endTimeUnixNano"):
-            span.pop(name, None)
-    return [without_empty_values(span) for span in scope["spans"]]
+    (span,) = scope["spans"]
+    return span
+
+
+def comparable(span: dict) -> object:
+    """Return a span that was read without what is not compared."""
+    for message in (span, *span.get("links", ())):
+        message.pop("flags", None)
+    # The SDK leaves out a time that is 0.
+    for name in ("startTimeUnixNano", "endTimeUnixNano"):
+        span.pop(name, None)
+    return without_empty_values(span)
 
 
 def without_empty_values(message: object) -> object:
@@ -135,15 +148,15 @@ class SdkTests(unittest.TestCase):
     def test_random_spans_are_the_same(self) -> None:
         """900 random spans, ids and most times included, are the same JSON, fields in the same order."""
         for seed in range(100, 103):
-            spans = RandomSpans(seed, TEXTS).make(300)
-            pairs = zip(comparable(our_line(spans)), comparable(sdk_line(spans)))
-            for number, (ours, theirs) in enumerate(pairs):
+            for number, span in enumerate(made(seed, 300)):
                 with self.subTest(seed=seed, span=number):
+                    ours, theirs = (comparable(only_span(line([span]))) for line in (our_line, sdk_line))
+
                     self.assertEqual(json.dumps(ours), json.dumps(theirs))
 
     def test_frame_is_the_same(self) -> None:
         """Resource, scopes and spans stand in each other the same way, under the same names."""
-        ours, theirs = (json.loads(line(RandomSpans(1).make(2))) for line in (our_line, sdk_line))
+        ours, theirs = (json.loads(line(made(1, 2))) for line in (our_line, sdk_line))
         for traces in (ours, theirs):
             traces["resourceSpans"][0]["scopeSpans"][0].update(scope={}, spans=[])
 
@@ -151,11 +164,8 @@ class SdkTests(unittest.TestCase):
 
     def test_flags_differ_as_listed(self) -> None:
         """Without the trace flags, a root's flags are the SDK's."""
-        (span,) = [span for span in RandomSpans(2).make(50) if span.parent is None and span.flags == 1][:1]
-        ours, theirs = (
-            json.loads(line([span]))["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["flags"]
-            for line in (our_line, sdk_line)
-        )
+        span = next(span for span in made(2, 50) if span.parent is None and span.flags == 1)
+        ours, theirs = (only_span(line([span]))["flags"] for line in (our_line, sdk_line))
 
         self.assertEqual((ours, theirs), (257, 256))
 

@@ -14,10 +14,12 @@ from unittest import mock
 
 from tests.helpers import descriptors
 from tests.otlp_cases import names_of, spans_of
-from tracer import CountedIds, Limits, SimulatedClock, Span, SpanManager, exporter
-from tracer.exporter import FileExporter
+from tracer import CountedIds, Limits, SimulatedClock, Span, SpanManager
+from tracer.export.file import FileExporter
 
 FULL = "/dev/full"
+#: The bound on what is kept while the file takes nothing, by its name for `mock.patch`.
+UNSAVED_BYTES = "tracer.export.file.UNSAVED_BYTES"
 
 
 @contextmanager
@@ -138,7 +140,7 @@ class FileExporterTests(InDirectoryTests):
 
         self.assertEqual([span["endTimeUnixNano"] for span in spans_of(self.path)], ["5000000", "9000000"])
         self.assertEqual([span["status"] for span in spans_of(self.path)], [{"message": "still open", "code": 2}] * 2)
-        self.assertEqual([span.end_us for span in opened], [None, None])
+        self.assertEqual([(span.end_us, span.status, span.error) for span in opened], [(None, "UNSET", None)] * 2)
 
     def test_torn_last_line_gets_its_end(self) -> None:
         """A run that appends to a torn line starts on a fresh one; a whole line and an empty file need nothing."""
@@ -169,7 +171,7 @@ class FileExporterTests(InDirectoryTests):
                 return real(path, flags, *mode)
             raise PermissionError(errno.EACCES, "Permission denied")
 
-        with mock.patch.object(exporter.os, "open", refuse_reading):
+        with mock.patch.object(os, "open", refuse_reading):
             file = self.exporter()
         file.add(self.span("a"))
         file.close([], 0, "")
@@ -181,7 +183,7 @@ class FileExporterTests(InDirectoryTests):
         file = self.exporter()
         file.add(self.span("a"))
         real = os.write
-        with mock.patch.object(exporter.os, "write", lambda descriptor, data: real(descriptor, data[:7])):
+        with mock.patch.object(os, "write", lambda descriptor, data: real(descriptor, data[:7])):
             file.flush()
 
         self.assertEqual(names_of(self.path), ["a"])
@@ -241,8 +243,8 @@ class FullDiskTests(InDirectoryTests):
         real = os.write
         others = b"theirs\n"
         cases = {
-            "cannot be cut": mock.patch.object(exporter.os, "ftruncate", side_effect=OSError(errno.EPERM, "no")),
-            "another process": mock.patch.object(exporter.os, "ftruncate", side_effect=AssertionError("cut")),
+            "cannot be cut": mock.patch.object(os, "ftruncate", side_effect=OSError(errno.EPERM, "no")),
+            "another process": mock.patch.object(os, "ftruncate", side_effect=AssertionError("cut")),
         }
         for case, cut in cases.items():
             with self.subTest(case), cut:
@@ -251,7 +253,7 @@ class FullDiskTests(InDirectoryTests):
                 if case == "another process":
                     with open(self.path, "ab") as other:
                         other.write(others)
-                with mock.patch.object(exporter.os, "write", tear):
+                with mock.patch.object(os, "write", tear):
                     self.add(file, "a")
                 self.add(file, "b")
 
@@ -284,7 +286,7 @@ class FullDiskTests(InDirectoryTests):
     def test_newcomers_are_lost_past_the_bound(self) -> None:
         """While the disk is full, spans are kept up to a bound; the ones that came first are the ones that are kept."""
         file = self.exporter()
-        with mock.patch.object(exporter, "UNSAVED_BYTES", 1_000), files_of_at_most(10):
+        with mock.patch(UNSAVED_BYTES, 1_000), files_of_at_most(10):
             self.add(file, *"abcdefgh")
         lost = file.close([], 0, "")
 
@@ -299,7 +301,7 @@ class FullDiskTests(InDirectoryTests):
         self.add(file, "a")
         line_bytes = len(self.read())
         self.add(file, "b")
-        with mock.patch.object(exporter, "UNSAVED_BYTES", 2 * line_bytes), files_of_at_most(10):
+        with mock.patch(UNSAVED_BYTES, 2 * line_bytes), files_of_at_most(10):
             self.add(file, *"cde")
 
         self.assertEqual(file.close([], 0, ""), 1)
@@ -308,7 +310,7 @@ class FullDiskTests(InDirectoryTests):
     def test_one_line_is_kept_whatever_its_size(self) -> None:
         """A single line past the bound is tried again all the same."""
         file = self.exporter()
-        with mock.patch.object(exporter, "UNSAVED_BYTES", 10), files_of_at_most(10):
+        with mock.patch(UNSAVED_BYTES, 10), files_of_at_most(10):
             self.add(file, "a", "b")
 
         self.assertEqual(file.close([], 0, ""), 1)

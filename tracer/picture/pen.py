@@ -11,16 +11,40 @@ Source: Unicode Standard Annexes 9 (bidirectional text) and 11 (East Asian width
 from __future__ import annotations
 
 from itertools import chain
+from typing import NamedTuple
 from unicodedata import bidirectional, category, east_asian_width, normalize
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    #: A character with the marks that combine with it, and its columns.
-    Piece = tuple[str, int]
 
-# Full, left and right half of a bar, bar of an open span, event, exception, branch, corner, guide, deeper, ellipsis.
-_BLOCKS = ("█", "▌", "▐", "░", "◆", "×", "├ ", "└ ", "│ ", "…", "…")
-_ASCII = ("=", "=", "=", ".", "*", "x", "|-", "`-", "| ", "~", "...")
+class Text(NamedTuple):
+    """Text that is safe to show, and the columns that it takes."""
+
+    shown: str
+    columns: int
+
+
+class Alphabet(NamedTuple):
+    """The characters that pictures are drawn with."""
+
+    #: Bars: a whole column, its left and its right half, and a column of the bar of an open span.
+    full: str
+    left: str
+    right: str
+    open: str
+    #: Marks on a bar.
+    event: str
+    exception: str
+    #: Before a child, before the last one, before what is below a child that is not the last one, and in place of the
+    #: outermost of many levels.
+    branch: str
+    corner: str
+    guide: str
+    deeper: str
+    #: In place of what was cut off.
+    ellipsis: str
+
+
+_BLOCKS = Alphabet("█", "▌", "▐", "░", "◆", "×", branch="├ ", corner="└ ", guide="│ ", deeper="…", ellipsis="…")
+_ASCII = Alphabet("=", "=", "=", ".", "*", "x", branch="|-", corner="`-", guide="| ", deeper="~", ellipsis="...")
 
 #: Most combining marks that are shown on one character: more of them run into the lines above and below.
 _MARKS = 2
@@ -53,12 +77,8 @@ class Pen:
         self._unicode = unicode
         self._colour = colour
         self._right_to_left = right_to_left
-        characters = _BLOCKS if unicode else _ASCII
-        self._full, self._left, self._right, self._open, self.event, self.exception = characters[:6]
-        #: What stands before a child, before the last one, before what is below a child that is not the last one, and
-        #: in place of the outermost of many levels.
-        self.branch, self.corner, self.guide, self.deeper = characters[6:10]
-        self._ellipsis = characters[10]
+        #: What it draws with.
+        self.alphabet = _BLOCKS if unicode else _ASCII
 
     @staticmethod
     def is_drawable(encoding: str) -> bool:
@@ -77,44 +97,44 @@ class Pen:
         """Draw a bar from one half of a column to before another; return the characters of the columns."""
         first, last = low // 2, (high - 1) // 2
         cells = [" "] * columns
-        cells[first : last + 1] = [self._open if is_open else self._full] * (last + 1 - first)
+        cells[first : last + 1] = [self.alphabet.open if is_open else self.alphabet.full] * (last + 1 - first)
         if not is_open and low % 2:
-            cells[first] = self._right
+            cells[first] = self.alphabet.right
         if not is_open and high % 2:
-            cells[last] = self._left
+            cells[last] = self.alphabet.left
         return cells
 
     def marked(self, style: str, bar: str, event_style: str, exception_style: str) -> str:
         """Return a bar in a style, and the marks on it in theirs."""
         if not self._colour:
             return bar
-        for mark, own_style in ((self.event, event_style), (self.exception, exception_style)):
+        for mark, own_style in ((self.alphabet.event, event_style), (self.alphabet.exception, exception_style)):
             bar = bar.replace(mark, f"\x1b[0;{own_style}m{mark}\x1b[0;{style}m")
         return self.painted(style, bar)
 
-    def fitted(self, before: str, text: str, room: int) -> tuple[str, int]:
-        """Put what stands before it to a text, and cut it to columns, the ellipsis included.
+    def fitted(self, before: str, text: str, room: int) -> Text:
+        """Cut a text to columns, those of what stands before it and of the ellipsis included.
 
         Args:
             before: known to be safe, and a column a character.
             text: anybody's.
         Returns:
-            The text, and the columns that it takes.
+            Both together.
         """
         room -= len(before)
         if len(text) <= room and text.isascii() and text.isprintable():
-            return before + text, len(before) + len(text)
-        line, columns = self._lines(text, room, 1)[0]
-        return before + line, len(before) + columns
+            return Text(before + text, len(before) + len(text))
+        line = self._lines(text, room, 1)[0]
+        return Text(before + line.shown, len(before) + line.columns)
 
     def wrapped(self, text: str, room: int, most: int) -> list[str]:
         """Break a text into at most so many lines of so many columns; a word is broken only where it must be."""
-        return [line.rstrip() for line, _ in self._lines(text, room, most)]
+        return [line.shown.rstrip() for line in self._lines(text, room, most)]
 
-    def _lines(self, text: str, room: int, most: int) -> list[Piece]:
+    def _lines(self, text: str, room: int, most: int) -> list[Text]:
         looked_at = _LOOKED_AT * room * most
         pieces = self._pieces(text[:looked_at])
-        lines: list[Piece] = []
+        lines: list[Text] = []
         start = 0
         while len(lines) + 1 < most and start < len(pieces):
             end = _filled(pieces, start, room)
@@ -125,27 +145,27 @@ class Pen:
         rest = pieces[start:]
         end = _filled(rest, 0, room)
         if end < len(rest) or len(text) > looked_at:
-            end = _filled(rest, 0, room - len(self._ellipsis))
-            rest = [*rest[:end], (self._ellipsis[:room], len(self._ellipsis[:room]))]
+            ellipsis = self.alphabet.ellipsis
+            end = _filled(rest, 0, room - len(ellipsis))
+            rest = [*rest[:end], Text(ellipsis[:room], len(ellipsis[:room]))]
         return [*lines, _joined(rest)] if rest or not lines else lines
 
-    def _pieces(self, text: str) -> list[Piece]:
-        """Take a text apart; what cannot be shown as it is becomes an escape like those of Python."""
+    def _pieces(self, text: str) -> list[Text]:
+        """Split a text into characters, each with the marks that combine with it; what cannot be shown is escaped."""
         if not self._unicode or text.isascii():
-            return [(piece, 1) for character in text for piece in _escaped(character)]
-        pieces: list[Piece] = []
+            return _escaped(text)
+        pieces: list[Text] = []
         marks = _MARKS
         for character in normalize("NFC", text).translate(_SIMPLER):
             if category(character) == "Mn" and pieces:
                 if marks < _MARKS:
-                    pieces[-1] = (pieces[-1][0] + character, pieces[-1][1])
+                    pieces[-1] = Text(pieces[-1].shown + character, pieces[-1].columns)
                     marks += 1
-                continue
-            if self._is_shown(character):
-                pieces.append((character, 2 if east_asian_width(character) in ("W", "F") else 1))
+            elif self._is_shown(character):
+                pieces.append(Text(character, 2 if east_asian_width(character) in ("W", "F") else 1))
                 marks = 0
             else:
-                pieces += [(piece, 1) for piece in _escaped(character)]
+                pieces += _escaped(character)
                 marks = _MARKS
         return pieces
 
@@ -155,29 +175,34 @@ class Pen:
         return self._right_to_left or bidirectional(character) not in ("R", "AL", "AN")
 
 
-def _escaped(character: str) -> str:
+def _escaped(text: str) -> list[Text]:
+    """Write a text in ASCII, with escapes like those of Python."""
+    return [Text(piece, 1) for character in text for piece in _in_ascii(character)]
+
+
+def _in_ascii(character: str) -> str:
     if character.isascii() and character.isprintable():
         return character
     # A break of a line, or a space of another kind, has nothing to hide.
     return " " if character.isspace() else character.encode("unicode_escape").decode()
 
 
-def _filled(pieces: list[Piece], start: int, room: int) -> int:
-    """Return where the pieces from `start` on no longer fit the room."""
+def _filled(pieces: list[Text], start: int, room: int) -> int:
+    """Return the index of the first piece, from `start` on, that no longer fits the room."""
     for index in range(start, len(pieces)):
-        room -= pieces[index][1]
+        room -= pieces[index].columns
         if room < 0:
             return index
     return len(pieces)
 
 
-def _word_end(pieces: list[Piece], start: int, end: int) -> int:
+def _word_end(pieces: list[Text], start: int, end: int) -> int:
     """Return where the last whole word before `end` ends, with the space behind it; `end` if there is none."""
     for index in range(end + 1, start, -1):
-        if pieces[index - 1][0] == " ":
+        if pieces[index - 1].shown == " ":
             return index
     return end
 
 
-def _joined(pieces: list[Piece]) -> Piece:
-    return "".join([text for text, _ in pieces]), sum(columns for _, columns in pieces)
+def _joined(pieces: list[Text]) -> Text:
+    return Text("".join([piece.shown for piece in pieces]), sum([piece.columns for piece in pieces]))

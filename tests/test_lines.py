@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import random
 import unittest
-from unittest import mock
 
-from tests.helpers import feed
-from tracer import LineBuffer, MalformedLineError, Node, SimulatedClock, SpanManager, read_ahead
-from tracer.messages import LINES_AT_ONCE, MAX_DEPTH, MAX_DIGITS, SHORT_LINE, decode, read_alone
+from tests.helpers import Session, feed
+from tracer import LineBuffer, MalformedLineError
+from tracer.lines import LINES_AT_ONCE, MAX_DEPTH, MAX_DIGITS, SHORT_LINE, Unreadable, decoded, read
 
 BOM = b"\xef\xbb\xbf"
 ECHO = b'{"type":"echo","echo":%d}'
@@ -38,17 +37,20 @@ def cut_at_random(data: bytes, seed: int) -> list[bytes]:
     return pieces
 
 
+def with_care(line: str | bytes) -> object:
+    """Read a line beside a blank one, which makes nobody read the two at once."""
+    return read(["", line if isinstance(line, str) else decoded(line)])[1]
+
+
 class LineBufferTests(unittest.TestCase):
     """Bytes into lines."""
 
     def test_pieces_of_any_size_give_the_same_session(self) -> None:
         """Input fed whole, in single bytes and in random pieces gives the same replies and complaints."""
         whole = feed([SESSION])
-        ways = {"bytes": [bytes([byte]) for byte in SESSION]}
-        ways.update({f"seed {seed}": cut_at_random(SESSION, seed) for seed in range(50)})
         self.assertEqual(len([reply for reply in whole[0] if reply]), 3)
-        for name, pieces in ways.items():
-            with self.subTest(name):
+        for pieces in ([bytes([byte]) for byte in SESSION], *(cut_at_random(SESSION, seed) for seed in range(50))):
+            with self.subTest(pieces=len(pieces)):
                 self.assertEqual(feed(pieces), whole)
 
     def test_lines_come_without_their_newline(self) -> None:
@@ -67,10 +69,11 @@ class LineBufferTests(unittest.TestCase):
             ([b"\xef", b"\xbb", b"\xbf", b"a\n"], ["a"]),
             ([b"\xef\xbb", b"\xbfa\n"], ["a"]),
             ([BOM, BOM + b"a\n"], ["\ufeffa"]),
-            ([b"\xef", b"\xbba\n"], [b"\xef\xbba"]),
-            ([b"", b"\xef\xbb"], [b"\xef\xbb"]),
+            ([b"\xef", b"\xbba\n"], ["the line is not UTF-8: byte 1 fits nothing"]),
+            ([b"", b"\xef\xbb"], ["the line is not UTF-8: byte 1 fits nothing"]),
             ([b"\n", BOM + b"a\n"], ["", "\ufeffa"]),
-            ([BOM], []),
+            ([BOM], [""]),
+            ([], []),
         ]
         for pieces, expected in cases:
             with self.subTest(pieces=pieces):
@@ -86,35 +89,34 @@ class LineBufferTests(unittest.TestCase):
             buffer.feed(b"x" * 1000)
         (line,) = buffer.feed(b"\n")
 
-        self.assertEqual(line, "x" * 12)
+        self.assertEqual(line, "the line is longer than 10 bytes and was skipped")
+        self.assertIsInstance(line, Unreadable)
 
-    def test_line_that_is_not_utf_8_stays_bytes(self) -> None:
+    def test_line_that_is_not_utf_8_says_so(self) -> None:
         """One bad line keeps no other from being text; a character may come in pieces."""
         buffer = LineBuffer(100)
 
-        self.assertEqual(buffer.feed(b"a\n\xff\n\xc3\xa9\n\xc3"), ["a", b"\xff", "\u00e9"])
+        refused = "the line is not UTF-8: byte 1 fits nothing"
+        self.assertEqual(buffer.feed(b"a\n\xff\n\xc3\xa9\n\xc3"), ["a", refused, "\u00e9"])
         self.assertEqual(buffer.feed(b"\xa9\n\xc3"), ["\u00e9"])
-        self.assertEqual(buffer.finish(), [b"\xc3"])
+        self.assertEqual(buffer.finish(), [refused])
 
 
-class ReadAheadTests(unittest.TestCase):
-    """Lines that are read at once, held to `decode`, which judges each alone."""
+class ReadTests(unittest.TestCase):
+    """Lines that are read together, held to each line read by itself."""
 
-    def check(self, lines: list[str | bytes], max_line_bytes: int = 1 << 20) -> list[bool]:
-        """Compare what is read ahead with the judge; return for each line whether it was read."""
-        ahead = [item for some in read_ahead(lines, max_line_bytes) for item in some]
-        self.assertEqual(len(ahead), len(lines))
-        for line, item in zip(lines, ahead):
-            if isinstance(item, dict):
-                self.assertEqual(repr(item), repr(decode(line, max_line_bytes)))
-            else:
-                self.assertIs(item, line)
-        return [isinstance(item, dict) for item in ahead]
+    def check(self, lines: list[str]) -> list[bool]:
+        """Compare lines read together with each read with care; return for each whether it is a message."""
+        together = read(lines)
+
+        self.assertEqual(list(map(repr, together)), [repr(with_care(line)) for line in lines])
+        self.assertEqual([repr(message) for line in lines for message in read([line])], list(map(repr, together)))
+        return [isinstance(message, dict) for message in together]
 
     def test_every_sort_of_line_is_read_as_alone(self) -> None:
-        """Good and bad lines in any order are read as the judge reads them, or are left to it."""
+        """Good and bad lines, in any order, are read together as each by itself."""
         good = ['{"a":1}', ' {"a":1}\t', '{"a":null}', '{"null":"\\ud800"}', '{"a":' + "9" * 4000 + "}", "{}", "{}\r"]
-        good += ['{"a":' + "[" * depth + "]" * depth + "}" for depth in (150, 199)]
+        good += ['{"a":' + "[" * depth + "]" * depth + "}" for depth in (150, 199)] + ['{"a":"' + "x" * 5000 + '"}']
         bad = [
             "",
             " ",
@@ -129,15 +131,22 @@ class ReadAheadTests(unittest.TestCase):
             "NaN",
             '{"a":NaN}',
             '{"a":1e999}',
-            b"\xff",
             "{}\x0b",
         ]
-        bad += ['{"a":' + "9" * 4301 + "}", '{"a":' + "[" * 200 + "]" * 200 + "}", "[" * 300, '{"a":"' + "x" * 400]
+        bad += [decoded(b"\xff"), '{"a":' + "9" * 4301 + "}", '{"a":' + "[" * 200 + "]" * 200 + "}", "[" * 300]
         for seed in range(300):
             chance = random.Random(seed)
             with self.subTest(seed=seed):
                 self.check(chance.choices(good + bad, k=chance.randrange(1, 9)))
-        self.assertEqual(self.check(good), [True, False, True, True, True, True, False, True, True])
+        self.assertEqual(self.check(good + bad), [True] * len(good) + [False] * len(bad))
+
+    def test_good_lines_are_read_whatever_they_are_among(self) -> None:
+        """Lines before and after a bad one are read, however many there are."""
+        for count in (0, 1, 2, LINES_AT_ONCE - 1, LINES_AT_ONCE, LINES_AT_ONCE + 1, 5 * LINES_AT_ONCE):
+            lines = [json.dumps({"n": number}) for number in range(count)]
+            with self.subTest(count=count):
+                self.assertEqual(read(lines), [{"n": number} for number in range(count)])
+                self.assertEqual(self.check([*lines, "{", *lines]), [True] * count + [False] + [True] * count)
 
     def test_lines_that_balance_only_together_are_refused(self) -> None:
         """Lines that make one array of objects only when joined are no messages, nulls among them or not."""
@@ -152,62 +161,34 @@ class ReadAheadTests(unittest.TestCase):
             ['{"a":[[{}', "{}]]}", "{},{}"],
             ['{"a":{}', '"a":{}}', "{},{}"],
             ["{}]", "[{}"],
+            ["{", "}"],
+            ["{}", "", "{},null,{}"],
+            ["[" * 20 + "1"] * 64,
+            ['{"a":' + "[" * 199 + "1"] * 64,
         ]
         for lines in cases:
             with self.subTest(lines=lines):
-                self.assertNotIn(True, self.check(lines))
+                self.assertEqual(self.check(lines), [line == "{}" for line in lines])
 
-    def test_good_lines_are_read_at_once(self) -> None:
-        """Lines that are plain are read, however many there are, and so are those beside a bad one."""
-        for count in (1, 2, LINES_AT_ONCE - 1, LINES_AT_ONCE, LINES_AT_ONCE + 1, 5 * LINES_AT_ONCE):
-            lines = [json.dumps({"n": number}) for number in range(count)]
-            with self.subTest(count=count):
-                self.assertEqual(self.check(lines), [True] * count)
-                self.assertEqual(self.check([*lines, "{", *lines]), [True] * count + [False] + [True] * count)
-
-    def test_good_lines_take_one_reading(self) -> None:
-        """Lines that are plain are read together; one that is not costs its neighbours no more than a second look."""
-        lines = [json.dumps({"n": number}) for number in range(2 * LINES_AT_ONCE)]
-        for spoilt, alone in [(None, 0), (0, LINES_AT_ONCE), (2 * LINES_AT_ONCE - 1, LINES_AT_ONCE)]:
-            lines_now = [*lines[:spoilt], "{", *lines[spoilt + 1 :]] if spoilt is not None else lines
-            with self.subTest(spoilt=spoilt), mock.patch("tracer.messages.read_alone") as read_alone:
-                list(read_ahead(lines_now, 1 << 20))
-
-                self.assertEqual(read_alone.call_count, alone)
-
-    def test_bound_on_a_line_is_left_to_the_judge(self) -> None:
-        """A line that may be longer than the bound is not read ahead."""
-        self.assertEqual(self.check(['{"a":1}', "{}"], 28), [True, True])
-        self.assertEqual(self.check(['{"a":1}', "{}"], 27), [False, True])
-
-    def test_line_of_the_bound_is_read_alone(self) -> None:
-        """A line that comes alone is read where no character of it could break the bound, and otherwise left."""
-        self.assertEqual(read_alone('{"a":1}', 28), {"a": 1})
-        self.assertIsNone(read_alone('{"a":1}', 27))
-
-    def test_harmless_lines_take_one_reading(self) -> None:
-        """Up to each bound of the quick way lines are read together; where brackets are too many together, alone."""
+    def test_bounds_hold_among_plain_lines(self) -> None:
+        """A line that breaks a bound is refused among plain lines, one at the bound is read."""
 
         def padded(fields: str, length: int) -> str:
             return "{" + fields.ljust(length - 2) + "}"
 
         lists = '"a":[' + "[]," * 20 + "[]]"
-        cases = [
-            ([padded('"a":1', 10)] * 2, 40, True, 0),
-            ([padded('"a":1', 10)] * 2, 39, False, 2),
-            ([padded(lists, SHORT_LINE)] * 9, 1 << 20, True, 0),
-            ([padded(lists, SHORT_LINE + 1)] * 8, 1 << 20, True, 0),
-            ([padded(lists, SHORT_LINE + 1)] * 9, 1 << 20, True, 9),
-            ([padded('"a":1', MAX_DIGITS)] * 2, 1 << 20, True, 0),
-            ([padded('"a":1', MAX_DIGITS + 1)] * 2, 1 << 20, False, 2),
-        ]
-        for lines, bound, is_read, alone in cases:
-            with (
-                self.subTest(length=len(lines[0]), count=len(lines), bound=bound),
-                mock.patch("tracer.messages.read_alone", wraps=read_alone) as counted,
-            ):
-                self.assertEqual(self.check(lines, bound), [is_read] * len(lines))
-                self.assertEqual(counted.call_count, alone)
+        for line, is_read in [
+            (padded(lists, SHORT_LINE), True),
+            (padded(lists, SHORT_LINE + 1), True),
+            (padded('"a":' + "[" * 199 + "]" * 199, SHORT_LINE + 4), True),
+            (padded('"a":' + "[" * 200 + "]" * 200, SHORT_LINE + 6), False),
+            (padded('"a":' + "1" * MAX_DIGITS, MAX_DIGITS + 6), True),
+            (padded('"a":' + "1" * (MAX_DIGITS + 1), MAX_DIGITS + 7), False),
+            (padded('"a":1', MAX_DIGITS), True),
+            (padded('"a":1', MAX_DIGITS + 1), True),
+        ]:
+            with self.subTest(length=len(line), is_read=is_read):
+                self.assertEqual(self.check(["{}", line, "{}"]), [True, is_read, True])
 
 
 class LineBoundTests(unittest.TestCase):
@@ -268,28 +249,27 @@ class LineBoundTests(unittest.TestCase):
         self.assertEqual(complaints, ["the line is longer than 2 bytes and was skipped"])
 
 
-class DecodeTests(unittest.TestCase):
+class JsonTests(unittest.TestCase):
     """What is a JSON object and what is malformed."""
 
     def refusal(self, line: bytes) -> str:
         """Return what is said of a malformed line; the node says the same by its quick way."""
-        with self.assertRaises(MalformedLineError) as caught:
-            decode(line, 1 << 20)
-        complaints: list[str] = []
-        node = Node(SpanManager(clock=SimulatedClock()), complaints.append)
-        self.assertIsNone(node.answer(line))
-        self.assertEqual(complaints, [str(caught.exception)])
-        return complaints[0]
+        refused = with_care(line)
+        self.assertIsInstance(refused, MalformedLineError)
+        talk = Session()
+        self.assertIsNone(talk.line(line))
+        self.assertEqual(talk.complaints, [str(refused)])
+        return talk.complaints[0]
 
     def test_blank_line_is_none(self) -> None:
         """A line of nothing, spaces, tabs or \\r is blank."""
         for line in (b"", b" ", b"\t \r", b"\r", b"\r\r"):
             with self.subTest(line=line):
-                self.assertIsNone(decode(line, 100))
+                self.assertIsNone(with_care(line))
 
     def test_object_is_read_with_space_around_it(self) -> None:
         """White space around and inside an object is JSON's."""
-        self.assertEqual(decode(b' \t{"a" :\t[1 , 2]}\r', 100), {"a": [1, 2]})
+        self.assertEqual(with_care(b' \t{"a" :\t[1 , 2]}\r'), {"a": [1, 2]})
 
     def test_malformed_line_is_refused(self) -> None:
         """What is not UTF-8, not JSON or not an object is refused with a sentence that says which."""
@@ -360,7 +340,7 @@ class DecodeTests(unittest.TestCase):
                 line = '{"b":"' + text + '","a":' + "[" * levels + "]" * levels + "}"
                 with self.subTest(text=text, levels=levels):
                     if levels == 199:
-                        self.assertEqual(decode(line, 1 << 20), json.loads(line))
+                        self.assertEqual(with_care(line), json.loads(line))
                     else:
                         self.assertEqual(self.refusal(line.encode()), "the line nests deeper than 200 levels")
 
@@ -370,7 +350,7 @@ class DecodeTests(unittest.TestCase):
             for rest in (b"", b',"b":[[]]', b',"b":"\\\\[\\"["'):
                 line = b'{"a":' + (inner if inner[:2] == b"[[" else b"[" + inner + b"]") + rest + b"}"
                 with self.subTest(line=line[:30], rest=rest):
-                    self.assertEqual(decode(line, 1 << 20), json.loads(line))
+                    self.assertEqual(with_care(line), json.loads(line))
 
     def test_nesting_is_bounded_at_200_levels(self) -> None:
         """The outermost object is the first level of at most 200; deeper lines are refused, never a RecursionError."""
@@ -380,10 +360,9 @@ class DecodeTests(unittest.TestCase):
                 line = b'{"a":' + opening * inner + b"0" + closing * inner + b"}"
                 with self.subTest(depth=depth, opening=opening):
                     if depth <= MAX_DEPTH:
-                        self.assertEqual(json.dumps(decode(line, 1 << 22)).encode().replace(b" ", b""), line)
+                        self.assertEqual(json.dumps(with_care(line)).encode().replace(b" ", b""), line)
                     else:
-                        with self.assertRaisesRegex(MalformedLineError, "deeper than 200"):
-                            decode(line, 1 << 22)
+                        self.assertIn("deeper than 200", self.refusal(line))
 
     def test_deep_line_that_is_no_json_is_refused(self) -> None:
         """Brackets that never close, close too soon or stand after junk are refused without recursion."""
@@ -396,20 +375,20 @@ class DecodeTests(unittest.TestCase):
             b'"' + b"[" * 9000,
         ):
             with self.subTest(line=line[:10]):
-                self.assertRaises(MalformedLineError, decode, line, 1 << 22)
+                self.refusal(line)
 
     def test_brackets_in_strings_are_no_levels(self) -> None:
         """Brackets, quotes and backslashes inside strings do not count as nesting."""
         for value in ("[" * 1000, "\\" * 999 + "[" * 300, '"[' * 300, '\\"' * 300 + "{" * 300):
             with self.subTest(value=value[:6]):
-                self.assertEqual(decode(json.dumps({"a": [value]}).encode(), 1 << 20), {"a": [value]})
+                self.assertEqual(with_care(json.dumps({"a": [value]}).encode()), {"a": [value]})
 
     def test_numbers_are_bounded_by_digits_and_range(self) -> None:
         """An integer of 4,300 digits is exact, one more is refused; a double must be finite."""
         digits = "9" * MAX_DIGITS
         for literal in (digits, "-" + digits, "0", "-0", "1.5", "1e308", "-1.7976931348623157e308", "5e-324", "1e-999"):
             with self.subTest(literal[:9]):
-                self.assertEqual(decode(f'{{"a":{literal}}}'.encode(), 1 << 20), {"a": json.loads(literal)})
+                self.assertEqual(with_care(f'{{"a":{literal}}}'.encode()), {"a": json.loads(literal)})
         self.assertIn("4300 digits", self.refusal(f'{{"a":{digits}9}}'.encode()))
         self.assertIn("4300 digits", self.refusal(f'{{"a":-{"1" * 5000}}}'.encode()))
         self.assertIn("double", self.refusal(b'{"a":1e309}'))
@@ -417,4 +396,4 @@ class DecodeTests(unittest.TestCase):
     def test_key_given_twice_counts_last(self) -> None:
         """Of a key given twice the last value counts, on the quick way and on the slow one."""
         for line in (b'{"a":1,"b":2,"a":3}', b' {"a":1,"b":2,"a":3}'):
-            self.assertEqual(decode(line, 100), {"a": 3, "b": 2})
+            self.assertEqual(with_care(line), {"a": 3, "b": 2})

@@ -7,7 +7,7 @@ import unittest
 from unicodedata import category, east_asian_width
 
 from tests import helpers
-from tracer.timeline import DRAWN_SPANS, readable, render
+from tracer.picture.waterfall import DRAWN_SPANS, readable, render
 
 
 def drawn(*messages: dict, width: int = 60, unicode: bool = True, colour: bool = False) -> str:

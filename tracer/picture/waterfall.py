@@ -10,21 +10,19 @@ from __future__ import annotations
 
 import os
 import sys
-from itertools import chain
+from itertools import chain, islice
 from operator import attrgetter
+from typing import NamedTuple
 
-from .pen import Pen
-from .streams import write
+from ..process.streams import write
+from .pen import Pen, Text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from .manager import SpanManager
-    from .span import Span
-
-    #: What stands before the span's name, what stands before a line below it, and the span.
-    Row = tuple[str, str, Span]
+    from ..manager import SpanManager
+    from ..span import Span
 
 #: Most spans that are drawn, twice those kept by default: nobody reads more, and 100,000 may be open.
 DRAWN_SPANS = 2_000
@@ -41,6 +39,14 @@ _UNITS = ((86_400_000_000, "d"), (3_600_000_000, "h"), (60_000_000, "min"), (1_0
 # How things look where there is colour: Select Graphic Rendition, ECMA-48.
 _HEADER, _FAINT, _ERROR, _OPEN, _EVENT = "1", "2", "31", "33", "1"
 _KINDS = {"INTERNAL": "32", "SERVER": "36", "CLIENT": "34", "PRODUCER": "35", "CONSUMER": "35"}
+
+
+class Row(NamedTuple):
+    """A span that is drawn, and what stands before its name and before a further line about it, to draw the tree."""
+
+    span: Span
+    before: str
+    before_further: str
 
 
 def render(
@@ -61,15 +67,14 @@ def render(
     if not traces:
         return "no spans to draw\n"
     pen = Pen(unicode, colour, right_to_left=width >= STATUS_FROM)
-    drawn: list[tuple[Trace, list[Row]]] = []
+    drawn: list[Trace] = []
     left = DRAWN_SPANS
     for spans in traces:
         if left > 0:
-            rows = _rows(spans, pen, width // 8)[:left]
-            drawn.append((Trace(spans, now_us), rows))
-            left -= len(rows)
+            drawn.append(Trace(spans, list(islice(_rows(spans, pen, width // 8), left)), now_us))
+            left -= len(drawn[-1].rows)
     lines = _Picture(width, pen, drawn).lines()
-    hidden = len(ended) + len(open_spans) - sum(len(rows) for _, rows in drawn)
+    hidden = len(ended) + len(open_spans) - (DRAWN_SPANS - left)
     if hidden:
         rest = f"not drawn: {_counted(hidden, 'more span')}"
         if len(traces) > len(drawn):
@@ -81,14 +86,8 @@ def render(
 def draw(manager: SpanManager) -> None:
     """Draw a manager's spans on stderr, as it is: terminal or not, wide or narrow, closed or of any encoding."""
     encoding = getattr(sys.stderr, "encoding", None) or "ascii"
-    text = render(
-        manager.ended_spans(),
-        manager.open_spans(),
-        manager.clock.now_us,
-        _width(),
-        Pen.is_drawable(encoding),
-        _is_colourful(),
-    )
+    unicode = Pen.is_drawable(encoding)
+    text = render(manager.ended_spans(), manager.open_spans(), manager.clock.now_us, _width(), unicode, _is_colourful())
     try:
         write(text.encode(encoding), 2)
     except OSError:
@@ -112,7 +111,7 @@ def _is_colourful() -> bool:
     return os.isatty(2) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def _by_trace(spans: chain[Span]) -> list[list[Span]]:
+def _by_trace(spans: Iterable[Span]) -> list[list[Span]]:
     """Sort spans by trace, the traces and the spans of each in order of their start."""
     traces: dict[int, list[Span]] = {}
     for span in sorted(spans, key=attrgetter("start_us")):
@@ -120,45 +119,53 @@ def _by_trace(spans: chain[Span]) -> list[list[Span]]:
     return list(traces.values())
 
 
-def _rows(spans: list[Span], pen: Pen, indent: int) -> list[Row]:
+def _rows(spans: list[Span], pen: Pen, indent: int) -> Iterator[Row]:
     """Put the spans of a trace in the order of their lines: children under their parents, in order of start.
 
     Levels are indented by so many columns at most; beyond, deeper ones stand below each other.
     """
-    known = {span.own_id for span in spans}
-    children: dict[int, list[Span]] = {}
-    tops: list[Span] = []
+    signs = pen.alphabet
+    children = _by_parent(spans)
+    seen: set[Span] = set()
+    # No top leads to parents in a circle, so all spans wait behind the tops: the first of a circle becomes one itself.
+    # Each waits with what stands before it, and before everything below it.
+    waiting = [(span, "", "") for span in reversed([*children.get(None, ()), *spans])]
+    while waiting:
+        span, before, guides = waiting.pop()
+        if span in seen:
+            continue
+        seen.add(span)
+        below = [child for child in children.get(span.hex_id, ()) if child not in seen]
+        yield Row(span, before, guides + (signs.guide if below else "  "))
+        for child in reversed(below):
+            is_last = child is below[-1]
+            further = guides + ("  " if is_last else signs.guide)
+            if len(further) > indent:
+                further = signs.deeper + further[3:]
+            waiting.append((child, guides + (signs.corner if is_last else signs.branch), further))
+
+
+def _by_parent(spans: list[Span]) -> dict[int | None, list[Span]]:
+    """Sort spans by the hex id of their parent; None where that is not among them."""
+    known = {span.hex_id for span in spans}
+    children: dict[int | None, list[Span]] = {}
     for span in spans:
-        has_parent = span.parent is not None and span.parent.own_id in known
-        (children.setdefault(span.parent.own_id, []) if has_parent else tops).append(span)  # type: ignore[union-attr]
-    rows: list[Row] = []
-    seen: set[int] = set()
-    # What no top leads to hangs in a circle of parents; the first span of one is drawn as a top.
-    for top in chain(tops, spans):
-        stack = [] if id(top) in seen else [(top, "", "")]
-        while stack:
-            span, before, guides = stack.pop()
-            seen.add(id(span))
-            below = [child for child in children.get(span.own_id, ()) if id(child) not in seen]
-            rows.append((before, guides + (pen.guide if below else "  "), span))
-            for child in reversed(below):
-                is_last = child is below[-1]
-                further = guides + ("  " if is_last else pen.guide)
-                if len(further) > indent:
-                    further = pen.deeper + further[3:]
-                stack.append((child, guides + (pen.corner if is_last else pen.branch), further))
-    return rows
+        parent_id = None if span.parent is None else span.parent.hex_id
+        children.setdefault(parent_id if parent_id in known else None, []).append(span)
+    return children
 
 
 class Trace:
-    """When a trace began and ended, and what there is to say about it.
+    """A trace: its rows, when it began and ended, and what its header says.
 
     Args:
         spans: its spans, in order of start.
+        rows: those that are drawn, in the order of their lines.
         now_us: up to when it lasts if a span of it is open.
     """
 
-    def __init__(self, spans: list[Span], now_us: int) -> None:
+    def __init__(self, spans: list[Span], rows: list[Row], now_us: int) -> None:
+        self.rows = rows
         self.trace_id = f"{spans[0].trace_id:032x}"
         self.start_us = spans[0].start_us
         ends = [span.start_us if span.end_us is None else span.end_us for span in spans]
@@ -186,41 +193,40 @@ class _Picture:
     Args:
         width: columns.
         pen: writes.
-        drawn: the traces, and the rows of each.
+        traces: what is drawn.
     """
 
-    def __init__(self, width: int, pen: Pen, drawn: list[tuple[Trace, list[Row]]]) -> None:
+    def __init__(self, width: int, pen: Pen, traces: list[Trace]) -> None:
         self._width = width
         self._pen = pen
-        self._drawn = drawn
-        rows = [(trace, span) for trace, rows in drawn for _, _, span in rows]
-        kind = max(len(span.kind) for _, span in rows)
-        status = max(len(_status(span)) for _, span in rows)
-        duration = max(len(readable(trace.duration_us(span))) for trace, span in rows)
-        self._kind = kind if width >= KIND_FROM else 0
-        self._status = status if width >= STATUS_FROM else 0
-        self._duration = duration if width >= DURATION_FROM else 0
+        self._traces = traces
+        drawn = [(trace, row.span) for trace in traces for row in trace.rows]
+        durations = [readable(trace.duration_us(span)) for trace, span in drawn]
+        # The columns' widths; 0 for one that is left out.
+        self._kind = max(len(span.kind) for _, span in drawn) if width >= KIND_FROM else 0
+        self._status = max(len(_status(span)) for _, span in drawn) if width >= STATUS_FROM else 0
+        self._duration = max(map(len, durations)) if width >= DURATION_FROM else 0
         # A space follows each column, two the name.
         room = width - 2 - sum(column + 1 for column in (self._kind, self._status, self._duration) if column)
         most = room * 9 // 20
-        self._labels = {id(row): pen.fitted(row[0], row[2].name, most) for _, rows in drawn for row in rows}
-        self._name = max(columns for _, columns in self._labels.values())
+        self._labels = [[pen.fitted(row.before, row.span.name, most) for row in trace.rows] for trace in traces]
+        self._name = max(label.columns for label in chain(*self._labels))
         self._bar = room - self._name
 
     def lines(self) -> list[str]:
         """Write them all."""
         lines: list[str] = []
         size = 0
-        for trace, rows in self._drawn:
+        for trace, labels in zip(self._traces, self._labels):
             # A trace of one span is told from the next one by its header.
             if size > 1 or (size and trace.size > 1):
                 lines.append("")
             size = trace.size
             lines += self._header(trace)
-            for row in rows:
-                lines.append(self._line(trace, row))
-                if row[2].error is not None:
-                    lines += self._error(row[1], row[2].error)
+            for row, label in zip(trace.rows, labels):
+                lines.append(self._line(trace, row.span, label))
+                if row.span.error is not None:
+                    lines += self._error(row.before_further, row.span.error)
         return lines
 
     def _header(self, trace: Trace) -> list[str]:
@@ -229,13 +235,11 @@ class _Picture:
         header = f"trace {trace.trace_id[-room:]}: {trace.facts}"
         return [self._pen.painted(_HEADER, line) for line in self._pen.wrapped(header, self._width, HEADER_LINES)]
 
-    def _line(self, trace: Trace, row: Row) -> str:
-        span = row[2]
+    def _line(self, trace: Trace, span: Span, label: Text) -> str:
         pen = self._pen
-        label, columns = self._labels[id(row)]
         status = _status(span)
         style = _style(span)
-        parts = [label + " " * (self._name - columns + 1)]
+        parts = [label.shown + " " * (self._name - label.columns + 1)]
         if self._kind:
             parts.append(pen.painted(_FAINT, span.kind.ljust(self._kind)))
         if self._status:
@@ -247,17 +251,18 @@ class _Picture:
     def _marked(self, trace: Trace, span: Span, style: str) -> str:
         """Draw the bar of a span, to scale, and its events as marks on it."""
         pen, total = self._pen, max(trace.end_us - trace.start_us, 1)
-        end_us = trace.end_us if span.end_us is None else span.end_us
+        end_us = span.start_us + trace.duration_us(span)
         # In halves of a column, and never without any.
         low = min((span.start_us - trace.start_us) * 2 * self._bar // total, 2 * self._bar - 1)
         high = max(-((trace.start_us - end_us) * 2 * self._bar // total), low + 1)
         cells = pen.bar(low, high, self._bar, span.end_us is None)
-        for name, timestamp_us, _ in span.events:
-            cell = min(max((timestamp_us - trace.start_us) * self._bar // total, 0), self._bar - 1)
-            if timestamp_us <= end_us:
+        exception = pen.alphabet.exception
+        for event in span.events:
+            cell = min(max((event.timestamp_us - trace.start_us) * self._bar // total, 0), self._bar - 1)
+            if event.timestamp_us <= end_us:
                 cell = min(cell, (high - 1) // 2)
-            if cells[cell] != pen.exception:
-                cells[cell] = pen.exception if name == "exception" else pen.event
+            if cells[cell] != exception:
+                cells[cell] = exception if event.name == "exception" else pen.alphabet.event
         return pen.marked(style, "".join(cells).rstrip(), _EVENT, _ERROR)
 
     def _error(self, before: str, error: str) -> list[str]:

@@ -7,14 +7,22 @@ from __future__ import annotations
 
 import sys
 
-from .clock import TICK_US
-from .fields import MAX_TIMESTAMP_US
-from .limits import ENDED_SPANS, OPEN_SPANS
-from .node import MAX_LINE_BYTES
+from ..clock import TICK_US
+from ..forms import MAX_TIMESTAMP_US
+from ..limits import ENDED_SPANS, OPEN_SPANS
+from ..lines import MAX_LINE_BYTES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Callable
+
+#: The options that are whole numbers: the least, the most, and what they say.
+_NUMBERS = {
+    "--tick-us": (0, MAX_TIMESTAMP_US, f"microseconds that the simulated clock adds a line (default {TICK_US})"),
+    "--max-open-spans": (1, sys.maxsize, f"spans that may be open at once (default {OPEN_SPANS})"),
+    "--keep-ended": (0, sys.maxsize, f"ended spans that are kept for get_span (default {ENDED_SPANS})"),
+    "--max-line-bytes": (1, sys.maxsize, f"longest line that is read (default {MAX_LINE_BYTES})"),
+}
 
 
 class Options:
@@ -36,9 +44,8 @@ def parse_options(arguments: list[str], version: str) -> Options:
     Raises:
         SystemExit: 2 after a bad option, with usage on stderr; 0 after `--help` and `--version`.
     """
-    options = Options()
     if not arguments:
-        return options
+        return Options()
     import argparse
 
     parser = argparse.ArgumentParser(
@@ -46,44 +53,21 @@ def parse_options(arguments: list[str], version: str) -> Options:
         description="Keeps spans for others: one JSON message a line on stdin, one JSON reply a line on stdout.",
         allow_abbrev=False,
     )
-    parser.add_argument(
-        "--clock",
-        choices=("auto", "simulated", "real"),
-        help="where time comes from; auto is real if the first message is an init, else simulated (default)",
-    )
-    parser.add_argument(
-        "--tick-us",
-        type=_whole(0, MAX_TIMESTAMP_US),
-        metavar="N",
-        help=f"microseconds that the simulated clock adds a line (default {TICK_US})",
-    )
+    clock = "where time comes from; auto (default) is real if the first message is an init, else simulated"
+    parser.add_argument("--clock", choices=("auto", "simulated", "real"), help=clock)
     parser.add_argument("--export", metavar="FILE", help="append ended spans to FILE as OpenTelemetry JSON lines")
     parser.add_argument("--timeline", action="store_true", help="draw the traces on stderr at the end of input")
+    for option, (least, most, text) in _NUMBERS.items():
+        parser.add_argument(option, type=_whole(least, most), metavar="N", help=text)
     parser.add_argument(
-        "--max-open-spans",
-        type=_whole(1),
-        metavar="N",
-        help=f"spans that may be open at once (default {OPEN_SPANS})",
+        "--verbose", action="store_true", help="tell of every bad line in full, and how many lines came"
     )
-    parser.add_argument(
-        "--keep-ended",
-        type=_whole(0),
-        metavar="N",
-        help=f"ended spans that are kept for get_span (default {ENDED_SPANS})",
-    )
-    parser.add_argument(
-        "--max-line-bytes",
-        type=_whole(1),
-        metavar="N",
-        help=f"longest line that is read (default {MAX_LINE_BYTES})",
-    )
-    parser.add_argument("--verbose", action="store_true", help="tell of every bad line in full")
     parser.add_argument("--version", action="version", version=f"tracer {version}")
     # argparse sets a default only where the namespace has none, so those of Options stand.
-    return parser.parse_args(arguments, options)
+    return parser.parse_args(arguments, Options())
 
 
-def _whole(least: int, most: int = sys.maxsize) -> Callable[[str], int]:
+def _whole(least: int, most: int) -> Callable[[str], int]:
     """Make the reader of an option that is a whole number."""
 
     def read(text: str) -> int:

@@ -48,7 +48,7 @@ class Input:
     def __enter__(self) -> Input:
         self._handle(self._end)
         # A signal that comes right before a read begins to wait does not interrupt it; this one, a second later, does.
-        signal.signal(signal.SIGALRM, _do_nothing)
+        signal.signal(signal.SIGALRM, lambda number, frame: None)
         signal.setitimer(signal.ITIMER_REAL, 1, 1)
         return self
 
@@ -73,10 +73,6 @@ class Input:
     def _handle(self, handler: signal.Handlers | Callable[[int, object], None]) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, handler)
-
-
-def _do_nothing(number: int, frame: object) -> None:
-    pass
 
 
 def write(data: bytes, descriptor: int = 1) -> None:

@@ -1,0 +1,211 @@
+"""The fields of each message, as data: which it must have, which it may have, and what each has to be.
+
+Owns the forms, the checks that follow from them, and the sentences for a field of the wrong form; knows no span that is
+kept, no clock and no stream.  An absent field and a null one are the same, but in `echo`.
+Values are tested by exact class, for `true` passes as an int otherwise.
+Read next: `manager.py`, whose handlers read their bodies by these forms.
+"""
+
+from __future__ import annotations
+
+from .errors import MalformedRequestError, quoted
+from .span import KINDS, STATUSES
+from .trace_context import parse_traceparent
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable
+
+    from .address import Body
+    from .trace_context import SpanContext
+
+#: Microseconds since the epoch whose nanoseconds still fit a signed 64-bit integer.
+MAX_TIMESTAMP_US = (2**63 - 1) // 1000
+
+_JSON_TYPES = {bool: "a boolean", float: "a number with a fraction", list: "an array", dict: "an object"}
+
+
+def form_error(field: str, expected: str, value: object) -> MalformedRequestError:
+    """Make the error for a field of the wrong form; it names the field, what was expected, and what came."""
+    if value is None:
+        return MalformedRequestError(f'"{field}" is missing; it must be {expected}')
+    if type(value) is int:
+        came = str(value) if abs(value) < 10**20 else "an integer of many digits"
+    elif type(value) is str:
+        came = quoted(value)
+    else:
+        # A caller in Python may hand in what JSON does not have.
+        came = _JSON_TYPES.get(type(value), f"a {type(value).__name__}")
+    return MalformedRequestError(f'"{field}" must be {expected}, not {came}')
+
+
+# -- what a field has to be --
+
+
+class FieldForm:
+    """What one field has to be.
+
+    Args:
+        expected: the same in words.
+        take: returns what is made of a value, None where it is not of this form; takes the name of the field as well.
+    """
+
+    __slots__ = ("_take", "expected")
+
+    def __init__(self, expected: str, take: Callable[[Any, str], Any]) -> None:
+        self.expected = expected
+        self._take = take
+
+    def read(self, value: object, field: str) -> Any:
+        """Return what a value says; `field` is its name in an error."""
+        taken = self._take(value, field)
+        if taken is None:
+            raise form_error(field, self.expected, value)
+        return taken
+
+
+class LinkRequest:
+    """A link as a message asks for it: where it stands there, the span by its id or its context, and attributes."""
+
+    __slots__ = ("attributes", "field", "target")
+
+    def __init__(self, fields: Body, field: str) -> None:
+        self.field = field
+        self.target: str | SpanContext = fields["span_id"] or fields["traceparent"]
+        self.attributes: dict[str, Any] | None = fields["attributes"]
+
+
+def _one_of(words: tuple[str, ...]) -> FieldForm:
+    return FieldForm("one of " + ", ".join(words), lambda value, _: value if value in words else None)
+
+
+ANY_JSON = FieldForm("any JSON", lambda value, _: value)
+TEXT = FieldForm("a non-empty string", lambda value, _: value if type(value) is str and value else None)
+TEXTS = FieldForm(
+    "a list of strings",
+    lambda value, _: value if type(value) is list and all(type(item) is str for item in value) else None,
+)
+INTEGER = FieldForm("an integer", lambda value, _: value if type(value) is int else None)
+TIMESTAMP = FieldForm(
+    f"an integer from 0 to {MAX_TIMESTAMP_US}",
+    lambda value, _: value if type(value) is int and 0 <= value <= MAX_TIMESTAMP_US else None,
+)
+ATTRIBUTES = FieldForm(
+    "an object with non-empty keys", lambda value, _: value if type(value) is dict and "" not in value else None
+)
+KIND, STATUS = _one_of(KINDS), _one_of(STATUSES)
+TRACEPARENT = FieldForm(
+    "a W3C traceparent such as 00-<32 hex digits>-<16 hex digits>-01",
+    lambda value, _: parse_traceparent(value) if type(value) is str else None,
+)
+LINK = FieldForm(
+    'an object with "span_id" or "traceparent"',
+    lambda value, field: LinkRequest(_LINK.read(value, f"{field}."), field) if type(value) is dict else None,
+)
+LINKS = FieldForm(
+    "a list of links",
+    lambda links, field: (
+        [LINK.read(link, f"{field}[{index}]") for index, link in enumerate(links)] if type(links) is list else None
+    ),
+)
+
+
+# -- what a message has --
+
+
+class MessageForm:
+    """The fields of a message.
+
+    Args:
+        required, optional: their forms, in the order in which they are checked.
+        rule: says what is wrong with the fields together, None if nothing is; takes them as `read` returns them.
+    """
+
+    __slots__ = ("_rule", "optional", "required")
+
+    def __init__(
+        self,
+        required: dict[str, FieldForm],
+        optional: dict[str, FieldForm] | None = None,
+        rule: Callable[[Body], str | None] = lambda fields: None,
+    ) -> None:
+        self.required = required
+        self.optional = optional or {}
+        self._rule = rule
+
+    def read(self, body: Body, within: str = "") -> dict[str, Any]:
+        """Check a body.
+
+        Args:
+            within: what stands before the name of a field in an error.
+        Returns:
+            What each field of the form says, None for an optional one that is absent.
+        Raises:
+            MalformedRequestError: a field is missing or of the wrong form; of several, the first one of this form.
+        """
+        fields = {field: form.read(body.get(field), within + field) for field, form in self.required.items()}
+        for field, form in self.optional.items():
+            value = body.get(field)
+            fields[field] = None if value is None else form.read(value, within + field)
+        wrong = self._rule(fields)
+        if wrong is not None:
+            raise MalformedRequestError(f'"{within[:-1]}" {wrong}' if within else wrong)
+        return fields
+
+
+def _one_parent(fields: Body) -> str | None:
+    if fields["parent_span_id"] is None or fields["traceparent"] is None:
+        return None
+    return '"parent_span_id" and "traceparent" exclude each other: give one of them'
+
+
+def _one_span(fields: Body) -> str | None:
+    if (fields["span_id"] is None) != (fields["traceparent"] is None):
+        return None
+    return 'must have exactly one of "span_id" and "traceparent"'
+
+
+def _a_change(fields: Body) -> str | None:
+    if fields["name"] is not None or fields["attributes"] is not None:
+        return None
+    return '"name" and "attributes" are both missing: give at least one of them'
+
+
+def _error_of_status_error(fields: Body) -> str | None:
+    if fields["error"] is None or fields["status"] == "ERROR":
+        return None
+    return f'"error" goes with the status "ERROR" only, not with "{fields["status"] or "OK"}"'
+
+
+#: What every message has, besides its own fields.
+EVERY_MESSAGE = MessageForm({"type": TEXT}, {"msg_id": INTEGER})
+_LINK: MessageForm = MessageForm({}, {"span_id": TEXT, "traceparent": TRACEPARENT, "attributes": ATTRIBUTES}, _one_span)
+_DETAILS = {"attributes": ATTRIBUTES, "timestamp_us": TIMESTAMP}
+
+#: The messages by their types, in the README's order.
+MESSAGES = {
+    "init": MessageForm({"node_id": TEXT}, {"node_ids": TEXTS}),
+    "echo": MessageForm({"echo": ANY_JSON}),
+    "generate": MessageForm({}),
+    "create_span": MessageForm(
+        {"name": TEXT},
+        {
+            "kind": KIND,
+            "span_id": TEXT,
+            "parent_span_id": TEXT,
+            "traceparent": TRACEPARENT,
+            "attributes": ATTRIBUTES,
+            "links": LINKS,
+            "timestamp_us": TIMESTAMP,
+        },
+        _one_parent,
+    ),
+    "span_event": MessageForm({"span_id": TEXT, "event": TEXT}, _DETAILS),
+    "span_link": MessageForm({"span_id": TEXT, "link": LINK}),
+    "span_update": MessageForm({"span_id": TEXT}, {"name": TEXT, "attributes": ATTRIBUTES}, _a_change),
+    "span_end": MessageForm(
+        {"span_id": TEXT}, {"status": STATUS, "error": TEXT, "timestamp_us": TIMESTAMP}, _error_of_status_error
+    ),
+    "span_error": MessageForm({"span_id": TEXT, "error": TEXT}, _DETAILS),
+    "get_span": MessageForm({"span_id": TEXT}),
+}
