@@ -63,10 +63,9 @@ class Session:
 
     def __init__(self, manager: SpanManager | None = None, **node: object) -> None:
         self.manager = SpanManager(None, SimulatedClock(), CountedIds()) if manager is None else manager
-        #: Every sentence that the node said, and the number of the line that it was about.
+        #: Every sentence that the node said.
         self.complaints: list[str] = []
-        self.complained_lines: list[int] = []
-        self.node = Node(self.manager, self._complain, **node)
+        self.node = Node(self.manager, lambda line, sentence: self.complaints.append(sentence), **node)
 
     def line(self, line: bytes) -> str | None:
         """Serve a line; return the reply as it is written, without its end."""
@@ -92,10 +91,6 @@ class Session:
     def start(self, node_id: str = "n1") -> dict:
         """Send `init`; from then on the node answers the Maelstrom way."""
         return self.send("init", dest=node_id, msg_id=1, node_id=node_id, node_ids=[node_id])
-
-    def _complain(self, line: int, sentence: str) -> None:
-        self.complained_lines.append(line)
-        self.complaints.append(sentence)
 
     def _parsed(self, message: dict) -> dict | None:
         reply = self.line(line_of(message))

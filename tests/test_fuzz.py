@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import gc
 import json
+import sys
 import unittest
 from random import Random
 from typing import Any
 
 from tests.fuzzing import fault_of, good_lines, mutated_line, random_line
-from tests.helpers import without_end
+from tests.helpers import Session, without_end
 from tests.sessions import BAD_LINES
 from tracer import CountedIds, Limits, LineBuffer, Node, SimulatedClock, Span, SpanManager
 from tracer.replies import described
@@ -112,6 +113,24 @@ class FuzzTests(unittest.TestCase):
 
             self.assertEqual(fuzzed.answered, 1, f"round {number}")
         fuzzed.judge()
+
+
+class DeepCallerTests(unittest.TestCase):
+    """A node that is called from deep within a program."""
+
+    def answer(self, line: str, frames: int) -> list[str]:
+        """Have a line served from so many frames further down; return what is said of it."""
+        if frames:
+            return self.answer(line, frames - 1)
+        talk = Session()
+        talk.line(line)
+        return talk.complaints
+
+    def test_brackets_beyond_the_stack_are_refused(self) -> None:
+        """Brackets that never close are refused, also where the scanner has no room to follow them."""
+        frames = sys.getrecursionlimit() - 350
+
+        self.assertEqual(self.answer("[" * 399, frames), ["the line nests deeper than 200 levels"])
 
 
 class CycleTests(unittest.TestCase):

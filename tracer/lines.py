@@ -28,7 +28,7 @@ MAX_LINE_BYTES = 1 << 20
 MAX_DEPTH = 200
 #: Most digits of an integer: reading one takes quadratic time.  CPython's own default limit is the same.
 MAX_DIGITS = 4300
-#: Characters of a line that breaks no bound: a level of nesting takes two, one that opens it and one that closes it.
+#: Characters of a line that, if it is JSON, breaks no bound: a level takes two, one that opens it and one that closes it.
 SHORT_LINE = 2 * MAX_DEPTH
 
 #: Lines that are read at once: with fewer, the scanner makes more copies of each key; with more, one bad line costs more.
@@ -150,7 +150,7 @@ def _read_line(line: str) -> Message | MalformedLineError | None:
             message, end = _scan(line, 0)
             if end == length and type(message) is dict:
                 return message
-        except (StopIteration, ValueError):
+        except (StopIteration, ValueError, RecursionError):
             pass
     if isinstance(line, Unreadable):
         return MalformedLineError(line)
