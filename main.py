@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import signal
 
-# Until the node can end in order, a signal ends it at once, and without a traceback.
-signal.signal(signal.SIGINT, signal.SIG_DFL)
+# Until the node can end in order, a signal ends it at once, and without a traceback; one that is ignored stays so.
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-import gc
 import os
 import sys
 
 from tracer import CountedIds, Limits, LineBuffer, Node, SimulatedClock, SpanManager, __version__
 from tracer.errors import quoted
 from tracer.limits import limits_in
+from tracer.process import Streams
 from tracer.process.complaints import Complaints
+from tracer.process.interpreter import set_up_interpreter
 from tracer.process.options import parse_options
-from tracer.process.streams import Input, occupy_standard_descriptors, write
+from tracer.process.streams import occupy_standard_descriptors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,8 +38,8 @@ EX_OPTION = 2
 EX_IOERR = 74
 #: What a shell adds to the number of the signal that ended a process.
 SIGNALLED = 128
-#: How a shell shows the end of a program whose reader has gone.
-EX_PIPE = SIGNALLED + signal.SIGPIPE
+#: How a shell shows the end of a program whose reader has gone: by SIGPIPE, which Windows does not have.
+EX_PIPE = SIGNALLED + 13
 #: What ended the input, by the code that `serve_to_the_end` returns.
 ENDINGS = {0: "the input ended", EX_PIPE: "stdout was closed", EX_IOERR: "stdin or stdout failed"}
 #: Replies are written before more than this has gathered: `get_span` answers a short line with a long one.
@@ -61,19 +63,22 @@ def main(arguments: list[str]) -> int:
         manager.use_real_time()
     node = Node(manager, complaints.complain, auto_clock=options.clock == "auto")
     lost = 0
-    with Input() as source:
-        failure = serve_to_the_end(source, node, LineBuffer(options.max_line_bytes), exporter, complaints.say)
+    streams = Streams()
+    with streams:
+        failure = serve_to_the_end(streams, node, LineBuffer(options.max_line_bytes), exporter, complaints.say)
         if exporter is not None:
-            ending = signal.Signals(source.signal).name + " came" if source.signal else ENDINGS[failure]
+            ending = signal.Signals(streams.signal).name + " came" if streams.signal else ENDINGS[failure]
             lost = exporter.close(manager.open_spans(), manager.clock.now_us, f"still open when {ending}")
+        # Whoever reads stdout may have stalled, so the spans go first.
+        failure = failure or failure_of(lambda: finish(streams, complaints.say), complaints.say)
         if not failure:
             complaints.summarize(node.lines, [span.span_id for span in manager.open_spans()])
             if options.timeline:
                 draw_timeline(manager)
     if failure:
         return failure
-    if source.signal:
-        return SIGNALLED + source.signal
+    if streams.signal:
+        return SIGNALLED + streams.signal
     return EX_LOST if lost else 0
 
 
@@ -92,18 +97,30 @@ def draw_timeline(manager: SpanManager) -> None:
 
 
 def serve_to_the_end(
-    source: Input, node: Node, buffer: LineBuffer, exporter: Exporter | None, say: Callable[[str], None]
+    streams: Streams, node: Node, buffer: LineBuffer, exporter: Exporter | None, say: Callable[[str], None]
 ) -> int:
-    """Serve until the input ends or stdout fails; return 0 or the exit code of the failure."""
+    """Serve until the input ends or a stream fails; return 0 or the exit code of the failure."""
 
     def send(replies: list[str]) -> None:
         if exporter is not None:
             # A span is away before anybody is told of its end.
             exporter.flush()
-        write("".join(replies).encode())
+        streams.write("".join(replies).encode())
 
+    return failure_of(lambda: serve(streams, node, buffer, send), say)
+
+
+def finish(streams: Streams, say: Callable[[str], None]) -> None:
+    """Write the replies that a signal held back."""
+    dropped = streams.finish()
+    if dropped:
+        say(f"stdout's reader has stalled: {dropped} bytes of replies were dropped")
+
+
+def failure_of(step: Callable[[], None], say: Callable[[str], None]) -> int:
+    """Take a step that needs the streams; return 0, or the exit code if one of them fails."""
     try:
-        serve(source, node, buffer, send)
+        step()
     except BrokenPipeError:
         return EX_PIPE
     except OSError as error:
@@ -112,11 +129,11 @@ def serve_to_the_end(
     return 0
 
 
-def serve(source: Input, node: Node, buffer: LineBuffer, send: Callable[[list[str]], None]) -> None:
+def serve(streams: Streams, node: Node, buffer: LineBuffer, send: Callable[[list[str]], None]) -> None:
     """Answer every line, and send the answers before waiting for more."""
     # Not `while data := ...`: CPython 3.11 never specialises the code of a loop that has its condition at the bottom.
     while True:
-        data = source.read()
+        data = streams.read()
         replies, gathered = [], 0
         for reply in node.answers(buffer.feed(data) if data else buffer.finish()):
             replies.append(reply)
@@ -130,12 +147,12 @@ def serve(source: Input, node: Node, buffer: LineBuffer, send: Callable[[list[st
             return
 
 
-if __name__ == "__main__":
-    # No cycles are built, so references alone free everything; looking for cycles among many open spans takes a fifth of
-    # the time.
-    gc.disable()
-    # The node bounds the digits of an integer itself, whatever the environment says.
-    if hasattr(sys, "set_int_max_str_digits"):
-        sys.set_int_max_str_digits(0)  # novm: asked for above
+def run() -> None:
+    """Be the process: run the node and exit."""
+    set_up_interpreter()
     # Not sys.exit: nothing is left to flush, and taking a hundred thousand spans apart takes time.
     os._exit(main(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    run()

@@ -9,10 +9,12 @@ import io
 import json
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from contextlib import contextmanager
 from unittest import mock
 
@@ -22,10 +24,23 @@ from tracer.span import ENDED, OPEN, REFUSALS, UNKNOWN
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SAMPLES = os.path.join(TOP, "tests", "samples")
+#: How the node is started where nothing is installed.
+COMMAND = (sys.executable, os.path.join(TOP, "main.py"))
 #: An identity that somebody else gave.
 TRACEPARENT = f"00-{'a' * 32}-{'b' * 16}-01"
 #: Longest that a test waits for a process before it gives up on it.
 PATIENCE_SECONDS = 20
+
+#: Lines and what they get.
+ECHO = b'{"type":"echo","echo":%d}\n'
+ECHO_OK = b'{"type": "echo_ok", "echo": %d}\n'
+CREATE = b'{"type":"create_span","name":"n","span_id":"left-open","kind":"SERVER"}\n'
+CREATED = b'{"type": "span_created", "span_id": "left-open", "kind": "SERVER"}\n'
+#: The signals that the node handles.
+HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGALRM)
+# Whoever runs the tests in the background or under `nohup` has some of them ignored, which the node would respect.
+for _number in HANDLED:
+    signal.signal(_number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL)
 
 #: The messages of each trigger of a span's life; the first is the plainest.
 MESSAGES = {
@@ -123,14 +138,15 @@ def feed(pieces: list[bytes], max_line_bytes: int = 1 << 20) -> tuple[list[str |
 
 def child_environment(**variables: str) -> dict[str, str]:
     """Return an environment for a child: nothing that hides a missing flush or sets a bound, and `variables`."""
-    return {"PATH": os.environ.get("PATH", os.defpath), "PYTHONDONTWRITEBYTECODE": "1", **variables}
+    # PyPy else takes half of the processor's cache at once, and frees what is old the later for it.
+    always = {"PYTHONDONTWRITEBYTECODE": "1", "PYPY_GC_NURSERY": "4M"}
+    return {"PATH": os.environ.get("PATH", os.defpath), **always, **variables}
 
 
-def start(*arguments: str, **options: object) -> subprocess.Popen:
-    """Start the node as a process with three pipes; `options` are those of `subprocess.Popen`."""
+def start(*arguments: str, command: Sequence[str] = COMMAND, **options: object) -> subprocess.Popen:
+    """Start the node as a process with three pipes, by another command if need be; `options` are `subprocess.Popen`'s."""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    command = [sys.executable, os.path.join(TOP, "main.py"), *arguments]
-    return subprocess.Popen(command, **{"env": child_environment(), **pipes, **options})
+    return subprocess.Popen([*command, *arguments], **{"env": child_environment(), **pipes, **options})
 
 
 def run(data: bytes, *arguments: str, **options: object) -> subprocess.CompletedProcess:
@@ -164,7 +180,7 @@ def run_here(data: bytes, *arguments: str, **variables: str) -> tuple[int, bytes
         stdin.write(data)
         stdin.seek(0)
         # argparse speaks through the stream objects.
-        streams = mock.patch.multiple(sys, stdout=io.StringIO(), stderr=io.StringIO())
+        streams = mock.patch.multiple(sys, argv=["main.py"], stdout=io.StringIO(), stderr=io.StringIO())
         environment = mock.patch.dict(os.environ, variables, clear=True)
         with descriptors(stdin.fileno(), stdout.fileno(), stderr.fileno()), streams, environment:
             try:
@@ -183,7 +199,7 @@ def descriptors(*replacements: int | None) -> object:
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     saved = [os.dup(descriptor) for descriptor in (0, 1, 2)]
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)}
+    handlers = {number: signal.getsignal(number) for number in HANDLED}
     try:
         for descriptor, replacement in enumerate(replacements):
             os.close(descriptor) if replacement is None else os.dup2(replacement, descriptor)
@@ -194,6 +210,29 @@ def descriptors(*replacements: int | None) -> object:
         for descriptor, copy in enumerate(saved):
             os.dup2(copy, descriptor)
             os.close(copy)
+
+
+def read_until(stream: object, end: bytes) -> bytes:
+    """Read from a pipe until some bytes have come."""
+    got = b""
+    while not got.endswith(end):
+        if not select.select([stream], [], [], PATIENCE_SECONDS)[0]:
+            raise TimeoutError(got)
+        piece = os.read(stream.fileno(), 1 << 16)
+        if not piece:
+            raise EOFError(got)
+        got += piece
+    return got
+
+
+def fill(descriptor: int) -> None:
+    """Write into a pipe until it takes no more."""
+    os.set_blocking(descriptor, False)
+    try:
+        while True:
+            os.write(descriptor, b"\n" * 4096)
+    except BlockingIOError:
+        os.set_blocking(descriptor, True)
 
 
 def readme() -> str:

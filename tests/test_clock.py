@@ -157,18 +157,28 @@ class TimestampTests(unittest.TestCase):
 
 
 class RealClockTests(unittest.TestCase):
-    """The wall clock at start-up, carried on by the monotonic one."""
+    """The wall clock at start-up, carried on by one that nobody sets."""
 
     def test_setting_the_machine_s_clock_moves_no_span(self) -> None:
-        """Only the monotonic clock counts after the start."""
-        fake = mock.Mock(time_ns=lambda: 1_700_000_000_000_000_000, monotonic_ns=lambda: 5_000_000)
-        with mock.patch("tracer.clock.time", fake):
-            clock = RealClock()
-            self.assertEqual(clock.now_us, 1_700_000_000_000_000)
-            fake.time_ns = lambda: 0
-            fake.monotonic_ns = lambda: 5_007_999
+        """Only the steady clock counts after the start; a machine that has none by number has Python's monotonic one."""
+        for by_number in (True, False):
+            steady = mock.Mock(side_effect=[5_000_000, 5_000_000, 5_007_999])
+            fake = mock.Mock(time_ns=mock.Mock(side_effect=[1_700_000_000_000_000_000]), clock_gettime_ns=steady)
+            if not by_number:
+                fake.monotonic_ns = steady
+                del fake.clock_gettime_ns
+            with self.subTest(by_number), mock.patch("tracer.clock.time", fake):
+                clock = RealClock()
 
-            self.assertEqual(clock.now_us, 1_700_000_000_000_007)
+                self.assertEqual([clock.now_us, clock.now_us], [1_700_000_000_000_000, 1_700_000_000_000_007])
+
+    @unittest.skipUnless(hasattr(time, "CLOCK_BOOTTIME"), "this machine has no clock that counts its sleep")
+    def test_sleep_of_the_machine_counts(self) -> None:
+        """Where the clock since boot is ahead of the monotonic one, as it is after a sleep, it is the one that counts."""
+        with mock.patch("time.clock_gettime_ns", lambda clock: 10**9 * (clock == time.CLOCK_BOOTTIME)):
+            clock = RealClock()
+            started = clock.now_us
+        self.assertAlmostEqual(started, time.time_ns() // 1000, delta=10**8)
 
     def test_ticks_and_times_do_not_move_it(self) -> None:
         """Lines and messages' times leave real time alone."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import unittest
 
-from tests.helpers import PATIENCE_SECONDS, TOP, child_environment, envelope, line_of, run, run_here, running
+from tests.helpers import PATIENCE_SECONDS, envelope, line_of, run, run_here, running
 from tests.otlp_cases import names_of, spans_of
 
 FULL = "/dev/full"
@@ -177,17 +176,6 @@ class ExportOptionTests(unittest.TestCase):
             b'{"key":"a b","value":{"stringValue":"c"}}]',
             self.read(),
         )
-
-    def test_node_without_the_option_does_not_load_it(self) -> None:
-        """What exports is imported only when it is asked for."""
-        command = [sys.executable, "-X", "importtime", os.path.join(TOP, "main.py")]
-        for options, loaded in (((), False), (("--export", self.path), True)):
-            with self.subTest(options):
-                done = subprocess.run(
-                    [*command, *options], input=LIFE, capture_output=True, env=child_environment(), check=True
-                )
-
-                self.assertEqual(b"tracer.export" in done.stderr, loaded)
 
     def test_many_spans_are_exported_whole(self) -> None:
         """3,000 spans piped at once are each in the file once, in lines of a bounded length."""

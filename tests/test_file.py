@@ -164,14 +164,7 @@ class FileExporterTests(InDirectoryTests):
     def test_file_that_may_not_be_read_gets_a_fresh_line(self) -> None:
         """To append, the permission to read is not needed; the last line might be torn then."""
         self.written(b"{}\n")
-        real = os.open
-
-        def refuse_reading(path: str, flags: int, *mode: int) -> int:
-            if flags & os.O_WRONLY:
-                return real(path, flags, *mode)
-            raise PermissionError(errno.EACCES, "Permission denied")
-
-        with mock.patch.object(os, "open", refuse_reading):
+        with mock.patch("builtins.open", side_effect=PermissionError(errno.EACCES, "Permission denied")):
             file = self.exporter()
         file.add(self.span("a"))
         file.close([], 0, "")

@@ -46,7 +46,7 @@ SLOW = {
 }
 #: Loaded only where an option asks for it, or a line that is no message.
 OPTIONAL = ("tracer.export", "tracer.picture", "tracer.malformed")
-EDGE = {"tracer.process", "tracer.export", "tracer.picture"}
+EDGE = {"tracer.process", "tracer.export", "tracer.picture", "tracer.__main__"}
 #: The core, from the top down: a module imports only those below it.
 CORE = [
     *("node", "replies", "manager", "forms", "span", "address", "lines", "malformed"),
@@ -82,7 +82,7 @@ class Imports(ast.NodeVisitor):
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
         start = self._package[: len(self._package) + 1 - node.level] if node.level else []
         module = ".".join([*start, *filter(None, [node.module])])
-        if module.split(".")[0] != "tracer":
+        if module.split(".")[0] not in ("main", "tracer"):
             self.foreign.add(module.split(".")[0])
             return
         named = {f"{module}.{alias.name}" for alias in node.names} & set(MODULES)
@@ -179,3 +179,15 @@ class StartTests(unittest.TestCase):
         self.assertIn("tracer.node", loaded)
         self.assertEqual({name.split(".")[0] for name in loaded} & SLOW, set())
         self.assertEqual([name for name in loaded if name.startswith(OPTIONAL)], [])
+
+    def test_option_loads_what_it_needs(self) -> None:
+        """What only an option or a malformed line needs is loaded for it, and for no other."""
+        for arguments, data, needed in [
+            (["--export", os.devnull], b"", "tracer.export"),
+            (["--timeline"], b"", "tracer.picture"),
+            ([], b"malformed\n", "tracer.malformed"),
+        ]:
+            with self.subTest(needed):
+                loaded = self.modules(f"import main; main.main({arguments})", data)
+
+                self.assertEqual({name for name in OPTIONAL if name in loaded}, {needed})

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import tracemalloc
 import unittest
 
 from tests.helpers import Session, envelope, run_here
@@ -262,13 +262,22 @@ class AddressTests(unittest.TestCase):
         """Of ever new addresses, long or short, no more is kept than a little, and each is answered where it came from."""
         for length, count in [(100_000, 50), (10, 20_000)]:
             talk = Session()
-            tracemalloc.start()
-            self.addCleanup(tracemalloc.stop)
-            for number in range(count):
-                src = f"{number:x>{length}}"
-                line = f'{{"src":"{src}","dest":"{src}","body":{{"type":"echo","echo":1}}}}'
-                reply = talk.line(line.encode())
-            kept, _ = tracemalloc.get_traced_memory()
-            with self.subTest(length=length):
+            with self.subTest(length=length), self.keeps_less_than(1_000_000):
+                for number in range(count):
+                    src = f"{number:x>{length}}"
+                    line = f'{{"src":"{src}","dest":"{src}","body":{{"type":"echo","echo":1}}}}'
+                    reply = talk.line(line.encode())
                 self.assertEqual(reply, json.dumps(envelope({"type": "echo_ok", "echo": 1}, src, src)))
-                self.assertLess(kept, 1_000_000)
+
+    @contextlib.contextmanager
+    def keeps_less_than(self, most: int) -> object:
+        """Look at how many bytes are kept of what is made within, on a Python that counts them: PyPy does not."""
+        try:
+            import tracemalloc
+        except ImportError:
+            yield
+            return
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        yield
+        self.assertLess(tracemalloc.get_traced_memory()[0], most)

@@ -6,12 +6,16 @@ import json
 import os
 import resource
 import select
+import sys
 import unittest
 from unittest import mock
 
+import main
 from tests.helpers import PATIENCE_SECONDS, TOP, child_environment, feed, run, run_here, running
 from tests.test_lines import SESSION, cut_at_random
-from tracer.process.streams import CHUNK_BYTES, write
+from tracer import __main__ as module
+from tracer.process import Streams
+from tracer.process.streams import CHUNK_BYTES
 
 ALIVE = b'{"type":"echo","echo":"alive"}\n'
 ALIVE_OK = b'{"type": "echo_ok", "echo": "alive"}\n'
@@ -155,7 +159,7 @@ class LineNumberTests(unittest.TestCase):
         """Good, blank and bad lines count, whether they come together or in single bytes."""
         data = ALIVE * 100 + b"\n" + b"{\n" + ALIVE * 3 + b'{"type":"nonsense"}\n\n[]'
         for chunk_bytes in (CHUNK_BYTES, 1):
-            with self.subTest(chunk_bytes=chunk_bytes), mock.patch("tracer.process.streams.CHUNK_BYTES", chunk_bytes):
+            with self.subTest(chunk_bytes=chunk_bytes), mock.patch("tracer.process.unix.CHUNK_BYTES", chunk_bytes):
                 code, out, err = run_here(data)
 
                 self.assertEqual((code, out), (0, ALIVE_OK * 103))
@@ -218,13 +222,32 @@ class PiecesTests(unittest.TestCase):
         """Replies to lines that came together are written at once, but long ones before 256 Ki characters have gathered."""
         create = b'{"type":"create_span","name":"%s","span_id":"s"}\n' % (b"n" * 60_000)
         for ask, count, writes in [(b'{"type":"get_span","span_id":"s"}\n', 40, 8), (ALIVE, 1000, 1)]:
-            with self.subTest(ask=ask), mock.patch("main.write", side_effect=write) as written:
+            with (
+                self.subTest(ask=ask),
+                mock.patch.object(Streams, "write", autospec=True, side_effect=Streams.write) as written,
+            ):
                 _, out, _ = run_here(create + b"\n" * (CHUNK_BYTES - len(create)) + ask * count)
-                sizes = [len(call.args[0]) for call in written.call_args_list]
+                sizes = [len(call.args[1]) for call in written.call_args_list]
 
                 self.assertEqual(len(out.splitlines()), count)
                 self.assertEqual(len(sizes), writes)
                 self.assertLess(max(sizes), (1 << 18) + 61_000)
+
+
+class RunTests(unittest.TestCase):
+    """The process, however it was started."""
+
+    def test_run_sets_up_and_exits(self) -> None:
+        """`run` sets the interpreter up, hands on the command line, and exits with the node's code."""
+        self.assertIs(module.run, main.run)
+        set_up, served, left = mock.Mock(), mock.Mock(return_value=7), mock.Mock()
+        argv = mock.patch.object(sys, "argv", ["main.py", "--verbose"])
+        with argv, mock.patch("os._exit", left), mock.patch.multiple(main, set_up_interpreter=set_up, main=served):
+            main.run()
+
+        set_up.assert_called_once_with()
+        served.assert_called_once_with(["--verbose"])
+        left.assert_called_once_with(7)
 
 
 class EndTests(unittest.TestCase):

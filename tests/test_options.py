@@ -6,7 +6,9 @@ import contextlib
 import io
 import json
 import re
+import sys
 import unittest
+from unittest import mock
 
 from tests.helpers import marked, readme, run_here
 from tracer.forms import MAX_TIMESTAMP_US
@@ -86,7 +88,20 @@ class OptionsTests(unittest.TestCase):
                     parse_options(arguments, "1")
 
                 self.assertEqual(caught.exception.code, 2)
-                self.assertIn("usage: main.py", said.getvalue())
+                self.assertIn("usage: ", said.getvalue())
+
+    def test_usage_says_how_the_node_was_started(self) -> None:
+        """Usage names `main.py`, the module or the command, whichever was typed."""
+        for path, program in [
+            ("./main.py", "main.py"),
+            ("/lib/tracer/__main__.py", "python -m tracer"),
+            ("/bin/span-tracer", "span-tracer"),
+        ]:
+            said = io.StringIO()
+            with mock.patch.object(sys, "argv", [path]), contextlib.redirect_stdout(said):
+                self.assertRaises(SystemExit, parse_options, ["--help"], "1")
+
+            self.assertTrue(said.getvalue().startswith(f"usage: {program} [-h]"), said.getvalue())
 
     def test_refusal_says_what_a_number_must_be(self) -> None:
         """The sentence about a number names its option, its least and its most, and what came."""

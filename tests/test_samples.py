@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import re
+import sys
 import unittest
 
 from tests.helpers import SAMPLES, TOP, TRACEPARENT, marked, readme, rendered_lifecycle, run, session
@@ -28,17 +29,23 @@ def sample(name: str, direction: str) -> bytes:
         return file.read()
 
 
+def hold_to_samples(test: unittest.TestCase, **started: object) -> None:
+    """Hold a node to every sample, to the byte, and to the exit code 0; `started` are arguments of `start`."""
+    for name, options in SESSIONS.items():
+        with test.subTest(name):
+            process = run(sample(name, "in"), *options, **started)
+
+            test.assertEqual(process.stdout.decode(), sample(name, "out").decode())
+            test.assertEqual(process.returncode, 0)
+
+
 class SamplesTests(unittest.TestCase):
     """The files in `tests/samples`."""
 
     def test_each_session_gives_its_output_to_the_byte(self) -> None:
-        """`python3 main.py` answers each sample as written down, and exits 0."""
-        for name, options in SESSIONS.items():
-            with self.subTest(name):
-                process = run(sample(name, "in"), *options)
-
-                self.assertEqual(process.stdout.decode(), sample(name, "out").decode())
-                self.assertEqual(process.returncode, 0)
+        """`python3 main.py` answers each sample as written down, and exits 0; so does `python3 -m tracer` in a checkout."""
+        hold_to_samples(self)
+        hold_to_samples(self, command=[sys.executable, "-m", "tracer"], cwd=TOP)
 
     def test_the_task_says_what_comes_back(self) -> None:
         """The outputs of the task's own examples are those that the task prints."""

@@ -8,7 +8,8 @@ import unittest
 from unittest import mock
 
 from tests.helpers import descriptors
-from tracer.process.streams import Input, occupy_standard_descriptors, write
+from tracer.process import Streams, write
+from tracer.process.streams import occupy_standard_descriptors
 
 
 class WriteTests(unittest.TestCase):
@@ -24,14 +25,14 @@ class WriteTests(unittest.TestCase):
                 taken.extend(bytes(rest)[:most])
                 return min(most, len(rest))
 
-            with self.subTest(most=most), mock.patch("tracer.process.streams.os.write", short):
-                write(data)
+            with self.subTest(most=most), mock.patch("tracer.process.unix.os.write", short):
+                write(data, 1)
                 self.assertEqual(bytes(taken), data)
 
     def test_nothing_writes_nothing(self) -> None:
         """Without bytes there is no system call."""
-        with mock.patch("tracer.process.streams.os.write") as called:
-            write(b"")
+        with mock.patch("tracer.process.unix.os.write") as called:
+            write(b"", 1)
 
         called.assert_not_called()
 
@@ -46,7 +47,7 @@ class WriteTests(unittest.TestCase):
         def drain(*waited: object) -> None:
             got.extend(os.read(reading, 1 << 16))
 
-        with mock.patch("tracer.process.streams.select.select", side_effect=drain) as waited:
+        with mock.patch("tracer.process.unix.select.select", side_effect=drain) as waited:
             write(data, writing)
         os.close(writing)
         while piece := os.read(reading, 1 << 16):
@@ -73,7 +74,8 @@ class InputTests(unittest.TestCase):
         self.addCleanup(os.close, reading)
         os.write(writing, b"some bytes")
         os.close(writing)
-        with descriptors(0, 1, 2), Input(reading) as source:
+        source = Streams(reading)
+        with descriptors(0, 1, 2), source:
             pieces = [source.read(), source.read()]
 
         self.assertEqual(pieces, [b"some bytes", b""])
@@ -85,9 +87,10 @@ class InputTests(unittest.TestCase):
         self.addCleanup(os.close, reading)
         self.addCleanup(os.close, writing)
         os.set_blocking(reading, False)
-        with descriptors(0, 1, 2), Input(reading) as source:
+        source = Streams(reading)
+        with descriptors(0, 1, 2), source:
             with mock.patch(
-                "tracer.process.streams.select.select", side_effect=lambda *_: os.write(writing, b"late")
+                "tracer.process.unix.select.select", side_effect=lambda *_: os.write(writing, b"late")
             ) as waited:
                 piece = source.read()
 
@@ -96,7 +99,7 @@ class InputTests(unittest.TestCase):
 
     def test_signal_that_comes_too_soon_waits_a_second_at_most(self) -> None:
         """As long as there is input, a timer interrupts the wait for it every second; afterwards there is none."""
-        with descriptors(0, 1, 2), Input():
+        with descriptors(0, 1, 2), Streams():
             left, interval = signal.getitimer(signal.ITIMER_REAL)
 
         self.assertTrue(0 < left <= 1)

@@ -108,15 +108,6 @@ class StderrTests(unittest.TestCase):
         self.assertIn("SERVER open 0 us ░", said)
         self.assertEqual(process.returncode, 143)
 
-    def test_nothing_of_it_is_loaded_unasked(self) -> None:
-        """Without the option the module is not imported, and its tables of characters neither."""
-        for arguments, expected in ((), False), (("--timeline",), True):
-            with self.subTest(arguments):
-                loaded = run(b"", *arguments, env=child_environment(PYTHONPROFILEIMPORTTIME="1")).stderr
-
-                self.assertEqual(b"tracer.picture.waterfall" in loaded, expected)
-                self.assertEqual(b"tracer.picture.pen" in loaded, expected)
-
     def test_stream_of_no_encoding_gets_ascii(self) -> None:
         """Where nothing says how stderr is encoded, ASCII is drawn."""
         code, _, said = helpers.run_here(line_of(create("a", at=0)), "--timeline", COLUMNS="30")

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from ..span import Span
     from .otlp import Line
 
+#: Windows alone would write other ends of lines.
+_BINARY = getattr(os, "O_BINARY", 0)
 #: Spans that the file did not take are kept up to this many bytes of lines; past it the newcomers are lost.
 UNSAVED_BYTES = 1 << 23
 
@@ -42,7 +44,7 @@ class FileExporter:
     def __init__(self, path: str, environment: Mapping[str, str], say: Callable[[str], None]) -> None:
         self._path = path
         self._say = say
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | _BINARY, 0o666)
         status = os.fstat(self._descriptor)
         if not stat.S_ISCHR(status.st_mode) and os.path.samestat(status, os.fstat(1)):
             os.close(self._descriptor)
@@ -141,10 +143,8 @@ def _ends_whole(path: str, size: int) -> bool:
     if not size:
         return True
     try:
-        descriptor = os.open(path, os.O_RDONLY)
+        with open(path, "rb", buffering=0) as file:
+            file.seek(size - 1)
+            return file.read(1) == b"\n"
     except OSError:
         return False
-    try:
-        return os.pread(descriptor, 1, size - 1) == b"\n"
-    finally:
-        os.close(descriptor)

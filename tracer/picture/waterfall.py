@@ -14,7 +14,7 @@ from itertools import chain, islice
 from operator import attrgetter
 from typing import NamedTuple
 
-from ..process.streams import write
+from ..process import write
 from .pen import Pen, Text
 
 TYPE_CHECKING = False

@@ -1,1 +1,15 @@
-"""What touches the machine: the command line, the streams and signals, and what is said on stderr."""
+"""What touches the machine: the command line, the streams and signals, and what is said on stderr.
+
+`unix.py` and `windows.py` have the same names: all that differs between machines.
+"""
+
+from __future__ import annotations
+
+import sys
+
+if sys.platform == "win32":
+    from .windows import Streams, write
+else:
+    from .unix import Streams, write
+
+__all__ = ["Streams", "write"]

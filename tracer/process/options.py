@@ -5,6 +5,7 @@ Owns its options; argparse, which is slow to import, is loaded when there is one
 
 from __future__ import annotations
 
+import os
 import sys
 
 from ..clock import TICK_US
@@ -49,7 +50,7 @@ def parse_options(arguments: list[str], version: str) -> Options:
     import argparse
 
     parser = argparse.ArgumentParser(
-        prog="main.py",
+        prog=_program(),
         description="Keeps spans for others: one JSON message a line on stdin, one JSON reply a line on stdout.",
         allow_abbrev=False,
     )
@@ -65,6 +66,12 @@ def parse_options(arguments: list[str], version: str) -> Options:
     parser.add_argument("--version", action="version", version=f"tracer {version}")
     # argparse sets a default only where the namespace has none, so those of Options stand.
     return parser.parse_args(arguments, Options())
+
+
+def _program() -> str:
+    """Return what was typed to start the node."""
+    name = os.path.basename(sys.argv[0])
+    return "python -m tracer" if name == "__main__.py" else name
 
 
 def _whole(least: int, most: int) -> Callable[[str], int]:

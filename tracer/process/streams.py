@@ -1,23 +1,53 @@
-"""The edge: bytes in from stdin, bytes out to stdout, and the signals that end the input.
-
-Owns every system call of the node's loop; knows no message.
-Trap: a signal handler that raises can lose bytes that were read but not yet kept.  So the handler puts an empty file in the
-place of stdin: the read that it interrupted, which Python starts again, and every later one finds the end there.
-Source: PEP 475, which starts interrupted calls again; sysexits.h, EX_IOERR.
-"""
+"""What stdin, stdout and the signals have in common on every machine."""
 
 from __future__ import annotations
 
 import os
-import select
 import signal
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable
+    from types import FrameType
 
 #: How much is read at once: what a pipe holds on Linux.
 CHUNK_BYTES = 65_536
+#: Signals that come within this time after the first are taken for it: a terminal and a wrapper both send theirs.
+GRACE_SECONDS = 1.0
+
+
+class EndedBySignal:
+    """What a signal ends in order, the first time; later than `GRACE_SECONDS` after it another one ends the process.
+
+    Args:
+        numbers: the signals; one that was ignored at start stays so, as `nohup` and a shell's `trap '' INT` mean it.
+    """
+
+    def __init__(self, *numbers: signal.Signals) -> None:
+        self._handled = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+        self._came = 0.0
+        #: The signal that came first; 0 if none did.
+        self.signal = 0
+
+    def __enter__(self) -> None:
+        for number in self._handled:
+            signal.signal(number, self._handle)
+
+    def __exit__(self, *exception: object) -> None:
+        for number in self._handled:
+            signal.signal(number, signal.SIG_DFL)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        now = time.monotonic()
+        if not self.signal:
+            self.signal, self._came = number, now
+            self._stop()
+        elif now - self._came >= GRACE_SECONDS:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+
+    def _stop(self) -> None:
+        """Read no more."""
 
 
 def occupy_standard_descriptors() -> None:
@@ -30,59 +60,3 @@ def occupy_standard_descriptors() -> None:
             os.fstat(descriptor)
         except OSError:
             os.open(os.devnull, os.O_RDONLY)
-
-
-class Input:
-    """Bytes from a descriptor until its end, or until SIGTERM or SIGINT; a second signal kills.
-
-    Args:
-        descriptor: what to read; 0 is stdin.
-    """
-
-    def __init__(self, descriptor: int = 0) -> None:
-        self._descriptor = descriptor
-        self._nothing = os.open(os.devnull, os.O_RDONLY)
-        #: The signal that ended the input; 0 if none did.
-        self.signal = 0
-
-    def __enter__(self) -> Input:
-        self._handle(self._end)
-        # A signal that comes right before a read begins to wait does not interrupt it; this one, a second later, does.
-        signal.signal(signal.SIGALRM, lambda number, frame: None)
-        signal.setitimer(signal.ITIMER_REAL, 1, 1)
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        self._handle(signal.SIG_DFL)
-        os.close(self._nothing)
-
-    def read(self) -> bytes:
-        """Wait for bytes; none mean the end."""
-        while True:
-            try:
-                return os.read(self._descriptor, CHUNK_BYTES)
-            except BlockingIOError:
-                select.select([self._descriptor], [], [])
-
-    def _end(self, number: int, frame: object) -> None:
-        self.signal = number
-        self._handle(signal.SIG_DFL)
-        os.dup2(self._nothing, self._descriptor)
-
-    def _handle(self, handler: signal.Handlers | Callable[[int, object], None]) -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, handler)
-
-
-def write(data: bytes, descriptor: int = 1) -> None:
-    """Write all of it, however little the other side takes at once."""
-    while data:
-        try:
-            written = os.write(descriptor, data)
-        except BlockingIOError:
-            select.select([], [descriptor], [])
-        else:
-            if written == len(data):
-                return
-            data = data[written:]

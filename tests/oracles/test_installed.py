@@ -1,0 +1,84 @@
+"""The package as others get it: the sdist and the wheel are built, the wheel is installed, and what is there is the node."""
+
+from __future__ import annotations
+
+import glob
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+import unittest
+import venv
+
+from tests.helpers import TOP, run
+from tests.oracles import skip_unless_outer
+from tests.test_samples import hold_to_samples
+from tracer import __version__
+
+skip_unless_outer()
+
+try:
+    import build.__main__  # noqa: F401 - as a command
+    import hatchling  # noqa: F401 - the backend, asked for by build
+    import twine.__main__  # noqa: F401
+except ImportError as error:
+    raise unittest.SkipTest(f"what builds and checks packages is not installed: {error}") from None
+
+
+def call(*arguments: str, cwd: str) -> None:
+    """Run a module of this Python in a folder; fail if it does.  What is tested there is the inner ring alone."""
+    command, environment = [sys.executable, "-m", *arguments], {**os.environ, "TRACER_OUTER": ""}
+    process = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
+    if process.returncode:
+        raise AssertionError(f"{arguments}: {(process.stdout + process.stderr)[-5000:]}")
+
+
+class InstalledTests(unittest.TestCase):
+    """The sdist, the wheel made from it, and an environment with nothing but the wheel."""
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.folder = folder.name
+        call("build", "--no-isolation", "--outdir", cls.folder, cwd=TOP)
+        (cls.sdist,), (cls.wheel,) = (glob.glob(os.path.join(cls.folder, end)) for end in ("*.tar.gz", "*.whl"))
+        environment = os.path.join(cls.folder, "environment")
+        venv.create(environment, symlinks=True)
+        cls.python, cls.script = (os.path.join(environment, "bin", name) for name in ("python", "span-tracer"))
+        install = ("install", "--quiet", "--no-index", "--no-deps", cls.wheel)
+        call("pip", "--python", cls.python, *install, cwd=cls.folder)
+        cls.commands = {"python -m tracer": [cls.python, "-m", "tracer"], "span-tracer": [cls.script]}
+
+    def test_samples_give_their_outputs(self) -> None:
+        """From any directory both commands answer each sample as `main.py` does."""
+        for command in self.commands.values():
+            hold_to_samples(self, command=command, cwd=self.folder)
+
+    def test_options_are_the_same(self) -> None:
+        """Both commands have the options of `main.py`; their usage says how they were started."""
+        here = run(b"", "--help").stdout.decode()
+        for name, command in self.commands.items():
+            helped, bad = (run(b"", option, command=command, cwd=self.folder) for option in ("--help", "--nonsense"))
+
+            self.assertTrue(helped.stdout.decode().startswith(f"usage: {name} [-h]"), helped)
+            self.assertEqual(helped.stdout.decode().split("\n\n", 1)[1], here.split("\n\n", 1)[1])
+            self.assertEqual((helped.returncode, bad.returncode, bad.stdout), (0, 2, b""))
+
+    def test_nothing_else_is_installed(self) -> None:
+        """The package, with its mark of being typed, and its metadata are all that is there: no module called main."""
+        (site,) = glob.glob(os.path.join(self.folder, "environment", "lib", "python*", "site-packages"))
+
+        self.assertEqual(set(os.listdir(site)), {"tracer", f"span_tracer_node-{__version__}.dist-info"})
+        self.assertTrue(os.path.exists(os.path.join(site, "tracer", "py.typed")))
+
+    def test_archive_is_tested_by_its_own_tests(self) -> None:
+        """The inner ring passes in the unpacked sdist."""
+        with tarfile.open(self.sdist) as archive:
+            archive.extractall(self.folder)
+        call("unittest", cwd=self.sdist[: -len(".tar.gz")])
+
+    def test_metadata_is_fit_for_pypi(self) -> None:
+        """The metadata is complete and the README can be rendered."""
+        call("twine", "check", "--strict", self.sdist, self.wheel, cwd=self.folder)

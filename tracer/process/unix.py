@@ -1,0 +1,119 @@
+"""The edge on Unix: bytes in from stdin, bytes out to stdout, and the signals that end the input.
+
+Owns every system call of the node's loop; knows no message.
+Trap: a signal handler that raises can lose bytes that were read but not yet kept, or written but not yet counted.  So the
+handler puts an empty file, which may only be read, in the place of stdin and of stdout: the call that it interrupted, which
+Python starts again, and every later one finds the end there, or fails.  What failed so is held back until `finish`.
+Source: PEP 475, which starts interrupted calls again.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import signal
+import sys
+import time
+
+from .streams import CHUNK_BYTES, GRACE_SECONDS, EndedBySignal
+
+# For type checkers, which pass over what cannot be reached.
+assert sys.platform != "win32"  # noqa: S101
+
+#: How long stdout's reader has at least for what was held back, however long the spans take that go out first; and how long
+#: what goes together takes to come.
+MOMENT_SECONDS = 0.1
+
+
+class Streams(EndedBySignal):
+    """Bytes from stdin until its end or a signal, and to stdout.
+
+    Args:
+        stdin, stdout: their descriptors.
+    """
+
+    def __init__(self, stdin: int = 0, stdout: int = 1) -> None:
+        super().__init__(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+        self._stdin, self._stdout = stdin, stdout
+        self._held: list[bytes] = []
+
+    def __enter__(self) -> None:
+        self._reader = os.dup(self._stdout)
+        self._nothing = os.open(os.devnull, os.O_RDONLY)
+        super().__enter__()
+        # A signal that comes right before a call begins to wait does not interrupt it; this one, a second later, does.
+        signal.signal(signal.SIGALRM, lambda number, frame: None)
+        signal.setitimer(signal.ITIMER_REAL, 1, 1)
+
+    def __exit__(self, *exception: object) -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        super().__exit__(*exception)
+        os.close(self._nothing)
+        os.close(self._reader)
+
+    def read(self) -> bytes:
+        """Wait for bytes; none mean the end."""
+        while True:
+            try:
+                return os.read(self._stdin, CHUNK_BYTES)
+            except BlockingIOError:
+                select.select([self._stdin], [], [])
+            except OSError:
+                # A terminal that is closed fails a moment before its SIGHUP comes.
+                select.select([], [], [], MOMENT_SECONDS)
+                if not self.signal:
+                    raise
+                return b""
+
+    def write(self, data: bytes) -> None:
+        """Write all of it; once a signal has come, hold it back.
+
+        Raises:
+            OSError: stdout takes no more; `BrokenPipeError`: its reader has gone.
+        """
+        while data:
+            try:
+                data = data[_write_some(data, self._stdout) :]
+            except OSError as error:
+                # What stands in the place of stdout may not be written to.
+                if not self.signal or error.errno != errno.EBADF:
+                    raise
+                self._held.append(data)
+                return
+
+    def finish(self) -> int:
+        """Write what was held back; return how many bytes of it stdout's reader did not take in time.
+
+        Raises:
+            OSError: see `write`.
+        """
+        if self._held:
+            held, self._held = b"".join(self._held), []
+            signal.signal(signal.SIGALRM, lambda number, frame: self._put_away(self._stdout))
+            left = self._came + GRACE_SECONDS - time.monotonic()
+            signal.setitimer(signal.ITIMER_REAL, max(left, MOMENT_SECONDS), GRACE_SECONDS)
+            os.dup2(self._reader, self._stdout)
+            self.write(held)
+        return sum(map(len, self._held))
+
+    def _stop(self) -> None:
+        self._put_away(self._stdin)
+        self._put_away(self._stdout)
+
+    def _put_away(self, descriptor: int) -> None:
+        os.dup2(self._nothing, descriptor)
+
+
+def write(data: bytes, descriptor: int) -> None:
+    """Write all of it, however little the other side takes at once."""
+    while data:
+        data = data[_write_some(data, descriptor) :]
+
+
+def _write_some(data: bytes, descriptor: int) -> int:
+    while True:
+        try:
+            return os.write(descriptor, data)
+        except BlockingIOError:
+            select.select([], [descriptor], [])

@@ -1,0 +1,90 @@
+"""The edge on Windows: bytes in from stdin, bytes out to stdout, and the signals that end the input.
+
+Owns every system call of the node's loop; knows no message.
+Python's unbuffered files read and write a console as UTF-8, whatever its code page is.
+Trap: no signal interrupts a wait for a pipe or a console.  So a thread waits for the input, and hands over what comes.
+"""
+
+from __future__ import annotations
+
+import errno
+import queue
+import signal
+import sys
+import threading
+
+from .streams import CHUNK_BYTES, EndedBySignal
+
+# For type checkers, which pass over what cannot be reached.
+assert sys.platform == "win32"  # noqa: S101
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Union
+
+    Piece = Union[bytes, OSError]
+
+#: How soon a signal is noticed while no input comes.
+NOTICED_SECONDS = 0.1
+
+
+class Streams(EndedBySignal):
+    """Bytes from stdin until its end or a signal, and to stdout."""
+
+    def __init__(self) -> None:
+        super().__init__(signal.SIGINT, signal.SIGBREAK, signal.SIGTERM)
+        # Of a quick sender one piece is read ahead, no more.
+        self._pieces: queue.Queue[Piece] = queue.Queue(1)
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        threading.Thread(target=self._read_ahead, daemon=True).start()
+
+    def read(self) -> bytes:
+        """Wait for bytes; none mean the end."""
+        while True:
+            try:
+                piece = self._pieces.get(timeout=NOTICED_SECONDS)
+            except queue.Empty:
+                if self.signal:
+                    return b""
+            else:
+                if isinstance(piece, OSError):
+                    raise piece
+                return piece
+
+    def write(self, data: bytes) -> None:
+        """Write all of it.
+
+        Raises:
+            OSError: stdout takes no more; `BrokenPipeError`: its reader has gone.
+        """
+        try:
+            write(data, 1)
+        except OSError as error:
+            # So Windows says that a pipe has no reader any more.
+            if error.errno == errno.EINVAL:
+                raise BrokenPipeError from error
+            raise
+
+    def finish(self) -> int:
+        """Return how many bytes were held back and dropped: a signal holds back none here."""
+        return 0
+
+    def _read_ahead(self) -> None:
+        with open(0, "rb", buffering=0, closefd=False) as stdin:
+            while not self.signal:
+                try:
+                    piece: Piece = stdin.read(CHUNK_BYTES)
+                except OSError as error:
+                    piece = error
+                self._pieces.put(piece)
+                if not piece or isinstance(piece, OSError):
+                    return
+
+
+def write(data: bytes, descriptor: int) -> None:
+    """Write all of it, however little the other side takes at once."""
+    with open(descriptor, "wb", buffering=0, closefd=False) as stream:
+        while data:
+            data = data[stream.write(data) :]
