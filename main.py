@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from typing import Callable
 
     from tracer.export import Exporter
+    from tracer.process.options import Options
+    from tracer.process.screen import Screen
 
 #: Spans were lost on their way out.
 EX_LOST = 1
@@ -44,13 +46,16 @@ EX_PIPE = SIGNALLED + 13
 ENDINGS = {0: "the input ended", EX_PIPE: "stdout was closed", EX_IOERR: "stdin or stdout failed"}
 #: Replies are written before more than this has gathered: `get_span` answers a short line with a long one.
 GATHERED_CHARACTERS = 1 << 18
+#: Microseconds of a year: a clock that has not come so far stands in 1970.
+YEAR_US = 365 * 86_400 * 1_000_000
 
 
 def main(arguments: list[str]) -> int:
     """Run the node over stdin and stdout; return the exit code."""
     occupy_standard_descriptors()
     options = parse_options(arguments, __version__)
-    complaints = Complaints(options.verbose)
+    at_terminal = os.isatty(0) and os.isatty(2)
+    complaints = Complaints(options.verbose, in_full=at_terminal)
     try:
         exporter = None if options.export is None else open_exporter(options.export, complaints.say)
     except OSError as error:
@@ -61,7 +66,9 @@ def main(arguments: list[str]) -> int:
     manager = SpanManager(limits, SimulatedClock(options.tick_us), CountedIds(), on_end)
     if options.clock == "real":
         manager.use_real_time()
-    node = Node(manager, complaints.complain, auto_clock=options.clock == "auto")
+    if at_terminal:
+        complaints.greet(__version__)
+    node = make_node(manager, complaints, options.clock == "auto", is_watched=options.verbose or at_terminal)
     lost = 0
     streams = Streams()
     with streams:
@@ -72,14 +79,21 @@ def main(arguments: list[str]) -> int:
         # Whoever reads stdout may have stalled, so the spans go first.
         failure = failure or failure_of(lambda: finish(streams, complaints.say), complaints.say)
         if not failure:
-            complaints.summarize(node.lines, [span.span_id for span in manager.open_spans()])
-            if options.timeline:
-                draw_timeline(manager)
+            tell(node, manager, complaints, options)
     if failure:
         return failure
     if streams.signal:
         return SIGNALLED + streams.signal
     return EX_LOST if lost else 0
+
+
+def tell(node: Node, manager: SpanManager, complaints: Complaints, options: Options) -> None:
+    """Tell on stderr what there is to tell at the end."""
+    if options.export is not None and node.lines and manager.clock.now_us < YEAR_US:
+        complaints.say("the times in the export are of 1970, the simulated clock's: --clock real gives today's")
+    complaints.summarize(node.lines, [span.span_id for span in manager.open_spans()])
+    if options.timeline:
+        draw_timeline(manager, complaints.screen, options.verbose)
 
 
 def open_exporter(path: str, say: Callable[[str], None]) -> Exporter:
@@ -89,11 +103,20 @@ def open_exporter(path: str, say: Callable[[str], None]) -> Exporter:
     return FileExporter(path, os.environ, say)
 
 
-def draw_timeline(manager: SpanManager) -> None:
-    """Draw the kept spans on stderr; the tables of Unicode, which take time to load, are loaded when it is asked for."""
+def make_node(manager: SpanManager, complaints: Complaints, auto_clock: bool, is_watched: bool) -> Node:
+    """Make the node; one that also tells what it passes over in silence is loaded when somebody watches."""
+    if not is_watched:
+        return Node(manager, complaints.complain, auto_clock)
+    from tracer.watched import WatchedNode
+
+    return WatchedNode(manager, complaints.complain, complaints.notice, auto_clock)
+
+
+def draw_timeline(manager: SpanManager, screen: Screen, verbose: bool) -> None:
+    """Draw the kept spans; the tables of Unicode, which take time to load, are loaded when it is asked for."""
     from tracer.picture.waterfall import draw
 
-    draw(manager)
+    draw([*manager.ended_spans(), *manager.open_spans()], manager.clock.now_us, screen, verbose)
 
 
 def serve_to_the_end(

@@ -2,7 +2,7 @@
 
 Owns no part of the node and imports none of it, so that the two can be wrong in different ways only.  `Model.run`
 takes the bytes of a whole input and gives the lines that the node must write, with the `text` of errors left empty;
-`Model.complained` then has the numbers of the lines that the node must complain about.
+`Model.complained` then has the numbers of the lines that the node must complain about, of a spread message the first.
 Real time and random ids are counted here; `tests/sessions.py` says how the two are compared.
 """
 
@@ -14,6 +14,7 @@ from typing import Any, Callable, NamedTuple, Optional
 from tests.model_forms import (
     MalformedError,
     RefusedError,
+    Runs,
     bounded,
     check,
     check_attributes,
@@ -98,6 +99,7 @@ class Model:
         self.ended: list[Record] = []
         #: The numbers, from 1 on, of the lines that were refused.
         self.complained: list[int] = []
+        self.runs = Runs()
 
     # Lines
 
@@ -111,6 +113,7 @@ class Model:
     def answer(self, line: bytes) -> str | None:
         """Give the reply to one line, if there is one."""
         self.lines += 1
+        outer = None
         try:
             outer = parse(line, self.settings.max_line_bytes)
             if outer is None:
@@ -118,7 +121,8 @@ class Model:
             self.tick()
             body, envelope = open_envelope(outer)
         except MalformedError:
-            self.complained.append(self.lines)
+            if outer is not None or not self.runs.goes_on(self.lines, line, self.settings.max_line_bytes):
+                self.complained.append(self.lines)
             return None
         if body.get("in_reply_to") is not None:
             return None

@@ -135,6 +135,56 @@ def parse(line: bytes, max_line_bytes: int) -> dict[str, Any] | None:
     return value
 
 
+class Runs:
+    """Lines in a row that go on with what the first of them began: a message that is spread over them, or UTF-16."""
+
+    def __init__(self) -> None:
+        self.last, self.begun, self.is_utf_16 = 0, "", False
+
+    def goes_on(self, number: int, line: bytes, max_line_bytes: int) -> bool:
+        """Tell whether a bad line only goes on; take note of what it begins or leaves unfinished."""
+        if len(line.removesuffix(b"\r")) > max_line_bytes:
+            return False
+        begun, was_utf_16 = (self.begun, self.is_utf_16) if number == self.last + 1 else ("", False)
+        self.last, self.begun, self.is_utf_16 = number, "", looks_like_utf_16(line) or (was_utf_16 and 0 in line)
+        if self.is_utf_16:
+            return was_utf_16
+        try:
+            text = line.decode()
+        except UnicodeDecodeError:
+            return False
+        for run in [f"{begun}\n{text}", text] if begun else [text]:
+            if can_be_finished(run):
+                self.begun = "" if is_object(run) else run
+                return run is not text
+        return False
+
+
+def looks_like_utf_16(line: bytes) -> bool:
+    """Tell whether a third of a line is zeros, but not all of it, or it begins with UTF-16's byte order mark."""
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return line[:2] in (b"\xff\xfe", b"\xfe\xff") or line.count(0) * 3 >= len(line)
+    return line.count(0) * 3 >= len(line.decode()) and line.strip(b"\0") != b""
+
+
+def is_object(text: str) -> bool:
+    """Tell whether a text is a JSON object within the bounds."""
+    try:
+        return parse(text.encode(), len(text) * 4) is not None
+    except MalformedError:
+        return False
+
+
+def can_be_finished(text: str) -> bool:
+    """Tell whether more lines would make an object of a text: a few tokens, and what closes its brackets."""
+    closing = ""
+    for bracket in re.findall(r"[][{}]", re.sub(r'"(\\.|[^"\\])*"', "", text, flags=re.DOTALL)):
+        closing = {"{": "}", "[": "]"}[bracket] + closing if bracket in "{[" else closing[1:]
+    return any(is_object(f"{text}\n{rest}{closing}") for rest in ("", "0", ":0", '"":0'))
+
+
 def depth(text: str) -> int:
     """Count how many objects and lists are open at once."""
     level = deepest = 0

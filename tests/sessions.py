@@ -87,6 +87,8 @@ BAD_LINES = (
 SPLICES = (
     b'{"type": "generate", "msg_id": 1}]', b'[{"type": "generate", "msg_id": 1}', b'{"type": "generate"}, {}',
     b'{"type": "generate", "k": [1\n2]}', b'{"type": "generate", "k": "\n"}', b'{"type": "generate"}, {}, {}',
+    b'{\n"type": "generate",\n"k":\n[1,\n{}]\n}', b'{"type": "generate",\n"k"\n{"type": "generate"}\n: 1}',
+    '{}\r\n{"type": "generate"}\r\n'.encode("utf-16-le"),
     b'{"type": "generate", "k": [1\n2]}, {}, {}', b'{"type": "generate", "k": [1\n2]}\n{"type": "generate"},null,{}',
 )  # fmt: skip
 #: Who sends; nobody would remember the last ones for long.

@@ -7,7 +7,7 @@ import os
 import unittest
 from unittest import mock
 
-from tests.helpers import child_environment, run, run_here
+from tests.helpers import PATIENCE_SECONDS, child_environment, run, run_here, running
 from tracer.process.complaints import Complaints
 
 
@@ -24,12 +24,16 @@ class Pipe:
         os.close(self.reading)
         os.close(self.writing)
 
-    def lines(self) -> list[str]:
-        """Return what was said since the last time, in lines."""
+    def read(self) -> str:
+        """Return what was said since the last time."""
         try:
-            return os.read(self.reading, 1 << 16).decode().splitlines()
+            return os.read(self.reading, 1 << 20).decode()
         except BlockingIOError:
-            return []
+            return ""
+
+    def lines(self) -> list[str]:
+        """Return the same in lines."""
+        return self.read().splitlines()
 
 
 class ComplaintsTests(unittest.TestCase):
@@ -76,6 +80,16 @@ class ComplaintsTests(unittest.TestCase):
 
         self.assertEqual(lines[:300], [f"tracer: line {number}: bad" for number in range(1, 301)])
         self.assertEqual(lines[-1], "tracer: 300 lines read")
+        self.assertEqual(self.said(1, verbose=True)[-1], "tracer: 1 line read")
+
+    def test_terminal_is_told_of_every_line_too(self) -> None:
+        """Where a person sees each line that is typed, none is only counted."""
+        with Pipe() as pipe:
+            complaints = Complaints(False, pipe.writing, in_full=True)
+            for line in range(1, 31):
+                complaints.complain(line, "bad")
+
+            self.assertEqual(pipe.lines(), [f"tracer: line {number}: bad" for number in range(1, 31)])
 
     def test_open_spans_are_named_at_the_end(self) -> None:
         """One open span, several, and more than are named."""
@@ -114,10 +128,43 @@ class StderrTests(unittest.TestCase):
             closed = os.dup(pipe.writing)
             os.close(closed)
             Complaints(False, closed).say("nobody hears this")
+            complaints = Complaints(False, pipe.writing)
             for _ in range(100):
-                Complaints(False, pipe.writing).say("x" * 10_000)
+                complaints.say("x" * 10_000)
 
             self.assertTrue(pipe.lines())
+
+    def test_sentences_that_nobody_took_are_counted(self) -> None:
+        """The next sentence that is taken says on a line of its own how many were not, once; so does the summary."""
+        with Pipe() as pipe, mock.patch("time.sleep"):
+            complaints = Complaints(False, pipe.writing)
+            for _ in range(100):
+                complaints.say("x" * 10_000)
+            taken = pipe.read().count("\n")
+            complaints.say("again")
+            complaints.say("and again")
+            said = f"\ntracer: sentences dropped before this one, for nobody read them: {100 - taken}\ntracer: again\n"
+            self.assertEqual(pipe.read(), said + "tracer: and again\n")
+
+            for _ in range(100):
+                complaints.say("x" * 10_000)
+            pipe.read()
+            complaints.summarize(7, [])
+            self.assertTrue(pipe.read().endswith(f": {100 - taken}\ntracer: 7 lines read\n"))
+
+    def test_stalled_stderr_does_not_stall_the_node(self) -> None:
+        """With `--verbose` and a stderr that nobody reads the node answers and ends; who reads on gets the rest."""
+        with running("--verbose") as process:
+            process.stdin.write(b"nonsense\n" * 5_000 + b'{"type":"generate"}\n')
+            process.stdin.flush()
+            self.assertEqual(process.stdout.readline(), b'{"type": "generate_ok", "id": "span1"}\n')
+            self.assertIn(b"tracer: line 1: ", os.read(process.stderr.fileno(), 1 << 20))
+            process.stdin.write(b"nonsense\n")
+            _, err = process.communicate(timeout=PATIENCE_SECONDS)
+
+        self.assertIn(b"\ntracer: sentences dropped before this one, for nobody read them: ", err)
+        self.assertIn(b"\ntracer: line 5002: ", err)
+        self.assertEqual(process.returncode, 0)
 
     def test_stderr_that_is_no_file_takes_ascii(self) -> None:
         """Where Python has no stderr the sentences are ASCII."""

@@ -24,6 +24,7 @@ class SentenceTests(unittest.TestCase):
         cases = [
             (UnsupportedTypeError("spam"), 10, '"type" names no message that this node knows: "spam"'),
             (TooManyOpenSpansError(7), 11, "7 spans are open, as many as this node may hold: end one first"),
+            (TooManyOpenSpansError(1), 11, "1 span is open, as many as this node may hold: end one first"),
             (SpanNotFoundError("s"), 20, '"span_id" names no known span: "s"'),
             (SpanNotFoundError("s", "links[1].span_id"), 20, '"links[1].span_id" names no known span: "s"'),
             (SpanExistsError("s"), 21, '"span_id" is taken by a known span: "s"'),

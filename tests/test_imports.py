@@ -45,11 +45,11 @@ SLOW = {
     *("threading", "asyncio", "inspect", "unicodedata", "datetime", "shutil", "hashlib", "urllib", "socket"),
 }
 #: Loaded only where an option asks for it, or a line that is no message.
-OPTIONAL = ("tracer.export", "tracer.picture", "tracer.malformed")
+OPTIONAL = ("tracer.export", "tracer.picture", "tracer.malformed", "tracer.watched")
 EDGE = {"tracer.process", "tracer.export", "tracer.picture", "tracer.__main__"}
 #: The core, from the top down: a module imports only those below it.
 CORE = [
-    *("node", "replies", "manager", "forms", "span", "address", "lines", "malformed"),
+    *("watched", "node", "replies", "manager", "forms", "span", "address", "lines", "malformed"),
     *("limits", "clock", "trace_context", "errors", "version"),
 ]
 

@@ -149,7 +149,10 @@ class HostileInputTests(unittest.TestCase):
             out, err = process.communicate(b"\n" + ALIVE, timeout=PATIENCE_SECONDS)
 
         self.assertEqual((out, process.returncode), (ALIVE_OK, 0))
-        self.assertEqual(err, b"tracer: line 1: the line is longer than 1048576 bytes and was skipped\n")
+        self.assertEqual(
+            err,
+            b"tracer: line 1: the line is longer than 1048576 bytes and was skipped: --max-line-bytes sets the bound\n",
+        )
 
 
 class LineNumberTests(unittest.TestCase):

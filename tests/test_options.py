@@ -10,8 +10,8 @@ import sys
 import unittest
 from unittest import mock
 
-from tests.helpers import marked, readme, run_here
-from tracer.forms import MAX_TIMESTAMP_US
+from tests.helpers import marked, readme, run, run_here
+from tracer.forms import MAX_TIMESTAMP_US, MESSAGES
 from tracer.limits import _VARIABLES
 from tracer.process.options import Options, parse_options
 
@@ -34,7 +34,7 @@ class OptionsTests(unittest.TestCase):
     def test_readme_has_every_option_and_its_default(self) -> None:
         """The README's table names each option that `--help` names, and the default of each number."""
         rows = [line.split(" | ") for line in marked(readme(), "options").splitlines()[2:]]
-        _, helped, _ = run_here(b"", "--help")
+        helped = run(b"", "--help").stdout
 
         self.assertEqual(
             set(re.findall("--[a-z-]+", " ".join(row[0] for row in rows))),
@@ -72,24 +72,6 @@ class OptionsTests(unittest.TestCase):
             with self.subTest(arguments=arguments):
                 self.assertEqual(getattr(parse_options(arguments, "1"), name), value)
 
-    def test_bad_option_exits_2_with_usage(self) -> None:
-        """An unknown option, a value that is none, too small or too large: usage on stderr, exit 2."""
-        numbers = ["--tick-us", "--max-open-spans", "--keep-ended", "--max-line-bytes"]
-        cases = [
-            [option, value] for option in numbers for value in ("", "-1", "x", "1.5", " 1", "1_0", "²", "9" * 30, "1e3")
-        ]
-        cases += [[option] for option in [*numbers, "--clock", "--export"]]
-        cases += [["--max-open-spans", "0"], ["--max-line-bytes", "0"], ["--tick-us", str(MAX_TIMESTAMP_US + 1)]]
-        cases += [["--clock", "fast"], ["--nonsense"], ["extra"], ["--verb"], ["-v"], ["--timeline=1"]]
-        for arguments in cases:
-            with self.subTest(arguments=arguments):
-                said = io.StringIO()
-                with contextlib.redirect_stderr(said), self.assertRaises(SystemExit) as caught:
-                    parse_options(arguments, "1")
-
-                self.assertEqual(caught.exception.code, 2)
-                self.assertIn("usage: ", said.getvalue())
-
     def test_usage_says_how_the_node_was_started(self) -> None:
         """Usage names `main.py`, the module or the command, whichever was typed."""
         for path, program in [
@@ -103,19 +85,70 @@ class OptionsTests(unittest.TestCase):
 
             self.assertTrue(said.getvalue().startswith(f"usage: {program} [-h]"), said.getvalue())
 
-    def test_refusal_says_what_a_number_must_be(self) -> None:
-        """The sentence about a number names its option, its least and its most, and what came."""
+    def refused(self, *arguments: str) -> str:
+        """Return what is said of arguments that are refused with exit code 2, as `main.py` says it."""
         said = io.StringIO()
-        with contextlib.redirect_stderr(said), self.assertRaises(SystemExit):
-            parse_options(["--tick-us", "-1"], "1")
+        program = mock.patch("sys.argv", ["/somewhere/main.py"])
+        with program, contextlib.redirect_stderr(said), self.assertRaises(SystemExit) as caught:
+            parse_options(list(arguments), "1")
+        self.assertEqual(caught.exception.code, 2)
+        return said.getvalue()
 
-        self.assertIn(f"--tick-us: invalid whole number from 0 to {MAX_TIMESTAMP_US} value: '-1'", said.getvalue())
+    def test_refusal_says_what_was_expected_and_what_came(self) -> None:
+        """After usage there is one sentence: the option, what it has to be, and what came."""
+        tick = f"--tick-us must be a whole number from 0 to {MAX_TIMESTAMP_US}"
+        line = f"--max-line-bytes must be a whole number from 1 to {sys.maxsize}"
+        clock = "--clock must be one of auto, simulated, real"
+        export = "--export must be a file (stdout is for the replies)"
+        for arguments, sentence in {
+            ("--tick-us",): f"{tick}, and nothing came",
+            ("--tick-us", "--verbose"): f"{tick}, and nothing came",
+            **{("--tick-us", value): f'{tick}, not "{value}"' for value in ("", "-1", "x", "1.5", " 1", "1_0", "1e3")},
+            ("--tick-us", "²"): f'{tick}, not "\\u00b2"',
+            ("--tick-us", str(MAX_TIMESTAMP_US + 1)): f'{tick}, not "{MAX_TIMESTAMP_US + 1}"',
+            ("--max-line-bytes=0",): f'{line}, not "0"',
+            ("--max-line-bytes", "9" * 70): f'{line}, not "{"9" * 60}..."',
+            ("--clock", "fast"): f'{clock}, not "fast"',
+            ("--clock", "\x1b[2J"): f'{clock}, not "\\u001b[2J"',
+            ("--clock",): f"{clock}, and nothing came",
+            ("--export", "-"): f'{export}, not "-"',
+            ("--export",): f"{export}, and nothing came",
+            ("--timeline=1",): "--timeline takes no value",
+            ("--nonsense", "5"): 'there is no option "--nonsense"',
+            ("--verb",): 'there is no option "--verb"',
+            ("-v",): 'there is no option "-v"',
+        }.items():
+            with self.subTest(arguments):
+                usage, _, said = self.refused(*arguments).rpartition("main.py: error: ")
+
+                self.assertTrue(usage.startswith("usage: main.py [-h] "), usage)
+                self.assertEqual(said, f"{sentence}\n")
+
+    def test_every_number_has_its_bounds(self) -> None:
+        """Each number is refused right below its least and right above its most."""
+        for option, least, most in (
+            ("--tick-us", 0, MAX_TIMESTAMP_US),
+            ("--max-open-spans", 1, sys.maxsize),
+            ("--keep-ended", 0, sys.maxsize),
+            ("--max-line-bytes", 1, sys.maxsize),
+        ):
+            for value in (least - 1, most + 1):
+                with self.subTest(option, value=value):
+                    said = self.refused(option, str(value))
+
+                    self.assertIn(f'{option} must be a whole number from {least} to {most}, not "{value}"', said)
+
+    def test_file_is_told_where_to_go(self) -> None:
+        """A file among the arguments gets one sentence, and no usage: the node reads from stdin."""
+        for arguments in (["spans.jsonl"], ["-"], ["--verbose", "a", "--timeline", "b"], ["a", "--nonsense"]):
+            with self.subTest(arguments):
+                self.assertEqual(self.refused(*arguments), "main.py reads from stdin: main.py < FILE\n")
 
     def test_help_and_version_exit_0(self) -> None:
         """`--help` tells of every option and `--version` the version, on stdout; nothing is read."""
-        code, out, err = run_here(b"nonsense\n", "--help")
-        self.assertEqual((code, err), (0, b""))
-        said = " ".join(out.decode().split())
+        process = run(b"nonsense\n", "--help")
+        self.assertEqual((process.returncode, process.stderr), (0, b""))
+        said = " ".join(process.stdout.decode().split())
         for sentence in (
             "usage: main.py [-h] [--clock {auto,simulated,real}]",
             "Keeps spans for others: one JSON message a line on stdin, one JSON reply a line on stdout. ",
@@ -126,7 +159,7 @@ class OptionsTests(unittest.TestCase):
             "--max-open-spans N spans that may be open at once (default 100000) ",
             "--keep-ended N ended spans that are kept for get_span (default 1000) ",
             "--max-line-bytes N longest line that is read (default 1048576) ",
-            "--verbose tell of every bad line in full, and how many lines came ",
+            "--verbose tell of every bad line, of what is passed over, how many lines came; with --timeline, of attributes and",
             "--version ",
         ):
             self.assertIn(sentence, said)
@@ -135,9 +168,28 @@ class OptionsTests(unittest.TestCase):
         self.assertEqual((code, err), (0, b""))
         self.assertRegex(out, rb"^tracer \d+\.\d+\.\d+\n$")
 
+    def test_help_ends_with_a_session_the_messages_and_the_readme(self) -> None:
+        """The session gives what it shows, to the byte; all messages are named."""
+        helped = run(b"", "--help").stdout.decode()
+        session, messages, rest = helped[helped.index("an example") :].split("\n\n")
+        shown = [line[2:] for line in session.splitlines()[1:]]
+        typed = "".join(f"{line[2:]}\n" for line in shown if line.startswith("> "))
+        replies = "".join(f"{line}\n" for line in shown if not line.startswith("> "))
+
+        self.assertEqual(run(typed.encode()).stdout.decode(), replies)
+        self.assertEqual(re.findall(r"\w+", messages), ["messages", *MESSAGES])
+        self.assertTrue(rest.startswith("README.md "))
+
 
 class CommandTests(unittest.TestCase):
     """Options through the whole command."""
+
+    def test_file_reads_nothing(self) -> None:
+        """The program is called as it was started, and stdin is left alone."""
+        process = run(b'{"type":"generate"}\n', "FILE")
+
+        self.assertEqual((process.returncode, process.stdout), (2, b""))
+        self.assertEqual(process.stderr, b"main.py reads from stdin: main.py < FILE\n")
 
     def test_bad_option_reads_nothing(self) -> None:
         """After a bad option nothing is served."""

@@ -100,22 +100,41 @@ class HostileNamesTests(unittest.TestCase):
         picture = drawn(create("a", "x" + "\u6f22" * 40, 0), end("a", 10), width=80)
         label = lines(picture)[1].partition(" INTERNAL")[0]
 
-        self.assertEqual(label, "x" + "\u6f22" * 12 + "… ")
+        self.assertEqual(label, "x" + "\u6f22" * 8 + "…" + "\u6f22" * 4 + " ")
         self.assertEqual(columns(lines(picture)[1]), 80)
 
-    def test_text_is_cut_to_its_room(self) -> None:
-        """What fits to the column stays whole, with what stands before it; one column more is cut."""
+    def test_text_is_cut_in_its_middle_to_its_room(self) -> None:
+        """What fits to the column stays whole, with what stands before it; else two thirds of the front are kept."""
         for before, text, shown in (
             ("", "12345678", "12345678"),
-            ("", "123456789", "1234567…"),
+            ("", "123456789", "12345…89"),
             ("├ ", "123456", "├ 123456"),
-            ("├ ", "1234567", "├ 12345…"),
+            ("├ ", "1234567", "├ 1234…7"),
             ("", "\u6f22" * 4, "\u6f22" * 4),
-            ("", "\u6f22" * 4 + "5", "\u6f22" * 3 + "…"),
-            ("", "é" * 9, "é" * 7 + "…"),
+            ("", "\u6f22" * 4 + "5", "\u6f22" * 3 + "…5"),
+            ("", "é" * 9, "é" * 5 + "…" + "é" * 2),
+            ("", "12345" + "e\u0323" * 4, "12345…" + "\u1eb9" * 2),
+            ("", "\x1b" * 2, "\\x1b\\x1b"),
+            ("", "\x1b" * 3, "\\x1b…"),
+            ("", "12345678\x1b", "1234567…"),
+            ("", "12345" + "\u200d" * 1_000 + "67", "12345…67"),
+            ("", "12345" + "\u200d" * 1_000 + "678", "12345…78"),
+            ("", "1" + "\u200d" * 50 + "2", "12"),
         ):
             with self.subTest(before + text):
                 self.assertEqual(Pen(True, False, True).fitted(before, text, 8), (shown, columns(shown)))
+
+    def test_long_commands_can_be_told_apart(self) -> None:
+        """Names that begin alike and end otherwise look different, in either alphabet."""
+        databases = ("users", "orders", "orders_old", "stock", "mail", "log")
+        spans = [create(f"s{i}", f"pg_dump --format=custom {name}") for i, name in enumerate(databases)]
+        for unicode in (True, False):
+            with self.subTest(unicode=unicode):
+                rows = [
+                    line.split("  INTERNAL")[0] for line in lines(drawn(*spans, unicode=unicode)) if "INTERNAL" in line
+                ]
+
+                self.assertEqual(len(set(rows)), len(databases))
 
     def test_bar_is_drawn_to_half_a_column(self) -> None:
         """A bar begins and ends in either half of a column; without halves, and while open, a column is whole."""

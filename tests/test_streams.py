@@ -8,7 +8,7 @@ import unittest
 from unittest import mock
 
 from tests.helpers import descriptors
-from tracer.process import Streams, write
+from tracer.process import Streams
 from tracer.process.streams import occupy_standard_descriptors
 
 
@@ -26,13 +26,13 @@ class WriteTests(unittest.TestCase):
                 return min(most, len(rest))
 
             with self.subTest(most=most), mock.patch("tracer.process.unix.os.write", short):
-                write(data, 1)
+                Streams().write(data)
                 self.assertEqual(bytes(taken), data)
 
     def test_nothing_writes_nothing(self) -> None:
         """Without bytes there is no system call."""
         with mock.patch("tracer.process.unix.os.write") as called:
-            write(b"", 1)
+            Streams().write(b"")
 
         called.assert_not_called()
 
@@ -48,7 +48,7 @@ class WriteTests(unittest.TestCase):
             got.extend(os.read(reading, 1 << 16))
 
         with mock.patch("tracer.process.unix.select.select", side_effect=drain) as waited:
-            write(data, writing)
+            Streams(0, writing).write(data)
         os.close(writing)
         while piece := os.read(reading, 1 << 16):
             got += piece
@@ -62,7 +62,7 @@ class WriteTests(unittest.TestCase):
         os.close(reading)
         self.addCleanup(os.close, writing)
 
-        self.assertRaises(BrokenPipeError, write, b"x", writing)
+        self.assertRaises(BrokenPipeError, Streams(0, writing).write, b"x")
 
 
 class InputTests(unittest.TestCase):

@@ -16,8 +16,8 @@ from unittest import mock
 from tests import helpers
 from tests.helpers import PATIENCE_SECONDS, SAMPLES, TOP, child_environment, line_of, run, running
 from tests.test_waterfall import columns, create, without_colour
-from tracer import SpanManager
 from tracer.picture.waterfall import draw
+from tracer.process.screen import Screen
 
 
 def sample(part: str) -> bytes:
@@ -31,9 +31,10 @@ def draw_sample(stderr: int, **variables: str) -> None:
     session = helpers.Session()
     for line in sample("in.jsonl").splitlines():
         session.line(line)
+    spans = [*session.manager.ended_spans(), *session.manager.open_spans()]
     stream = mock.patch("sys.stderr", io.TextIOWrapper(io.BytesIO(), "utf-8"))
     with helpers.descriptors(0, 1, stderr), stream, mock.patch.dict(os.environ, variables, clear=True):
-        draw(session.manager)
+        draw(spans, session.manager.clock.now_us, Screen(), False)
 
 
 def at_terminal(**variables: str) -> str:
@@ -70,10 +71,14 @@ class StderrTests(unittest.TestCase):
 
     def test_sample_gives_its_picture(self) -> None:
         """The sample is drawn on stderr as written down, in UTF-8 and in ASCII; stdout is the same as without."""
-        for encoding in ("utf-8", "ascii"):
-            with self.subTest(encoding):
-                environment = child_environment(COLUMNS="80", PYTHONIOENCODING=encoding)
-                process = run(sample("in.jsonl"), "--timeline", env=environment)
+        for encoding, variables in (
+            ("utf-8", {"PYTHONIOENCODING": "utf-8"}),
+            ("ascii", {"PYTHONIOENCODING": "ascii"}),
+            ("ascii", {"LC_ALL": "C"}),
+            ("ascii", {"LANG": "C"}),
+        ):
+            with self.subTest(variables):
+                process = run(sample("in.jsonl"), "--timeline", env=child_environment(COLUMNS="80", **variables))
 
                 self.assertEqual(process.stderr.decode(), sample(f"{encoding}.txt").decode())
                 self.assertEqual(process.stdout.decode(), sample("out.jsonl").decode())
@@ -88,13 +93,21 @@ class StderrTests(unittest.TestCase):
                 self.assertEqual(max(len(line) for line in picture.split("\n") if "█" in line), expected)
         self.assertEqual(elsewhere(), elsewhere(COLUMNS="80"))
 
-    def test_colour_is_for_terminals_that_want_it(self) -> None:
-        """At a terminal there is colour over its width, but with NO_COLOR or on a dumb one; elsewhere there is none."""
-        self.assertEqual(max(columns(line) for line in without_colour(at_terminal()).split("\n")), 100)
-        for variable, value, colourful in (("NO_COLOR", "", True), ("NO_COLOR", "1", False), ("TERM", "dumb", False)):
-            with self.subTest(variable, value=value):
-                self.assertEqual("\x1b[" in at_terminal(**{variable: value}), colourful)
+    def test_terminal_has_its_width_and_colour(self) -> None:
+        """At a terminal the picture is as wide as that, and coloured; elsewhere there is no colour."""
+        picture = at_terminal()
+
+        self.assertEqual(max(columns(line) for line in without_colour(picture).split("\n")), 100)
+        self.assertIn("\x1b[", picture)
+        self.assertNotIn("\x1b", at_terminal(NO_COLOR="1"))
         self.assertNotIn("\x1b", elsewhere(TERM="xterm"))
+
+    def test_verbose_lists_attributes_and_events(self) -> None:
+        """With `--verbose` they stand under their spans, without it they do not."""
+        line = b'|     db.system.name = "postgresql"\n'
+
+        self.assertIn(line, helpers.run_here(sample("in.jsonl"), "--timeline", "--verbose")[2])
+        self.assertNotIn(line, helpers.run_here(sample("in.jsonl"), "--timeline")[2])
 
     def test_signal_draws_too(self) -> None:
         """After SIGTERM the picture is drawn, and the exit code is still 143."""
@@ -118,7 +131,7 @@ class StderrTests(unittest.TestCase):
     def test_drawing_on_what_is_closed_is_quiet(self) -> None:
         """`draw` drops what it cannot write."""
         with helpers.descriptors(0, 1, None):
-            result = draw(SpanManager())
+            result = draw([], 0, Screen(), False)
 
         self.assertIsNone(result)
 

@@ -7,18 +7,19 @@ import unittest
 from unicodedata import category, east_asian_width
 
 from tests import helpers
-from tracer.picture.waterfall import DRAWN_SPANS, readable, render
+from tracer.picture.traces import readable
+from tracer.picture.waterfall import DRAWN_SPANS, render
 
 
-def drawn(*messages: dict, width: int = 60, unicode: bool = True, colour: bool = False) -> str:
+def drawn(*messages: dict, width: int = 60, unicode: bool = True, colour: bool = False, details: bool = False) -> str:
     """Draw the spans that a fresh node keeps after some messages; each must be accepted."""
     session = helpers.Session()
     for message in messages:
         session.tell(**message)
     if session.complaints:
         raise ValueError(session.complaints)
-    spans = session.manager
-    return render(spans.ended_spans(), spans.open_spans(), spans.clock.now_us, width, unicode, colour)
+    spans = [*session.manager.ended_spans(), *session.manager.open_spans()]
+    return render(spans, session.manager.clock.now_us, width, unicode, colour, details)
 
 
 def create(span_id: str, name: str | None = None, at: int | None = None, **fields: object) -> dict:
@@ -285,6 +286,21 @@ class ShapeTests(unittest.TestCase):
             with self.subTest(width):
                 self.assertEqual(lines(drawn(*messages, width=width)), expected)
 
+    def test_wide_pictures_say_when_a_span_starts(self) -> None:
+        """From 120 columns on a row has its start, from that of its trace; below it is drawn as ever."""
+        messages = [create("a", at=70), create("b", at=1_570, parent_span_id="a"), end("b", 2_070), end("a", 2_070)]
+        header = "trace 00000000000000000000000000000001: 2 spans, 2 ms"
+
+        self.assertEqual(
+            lines(drawn(*messages, width=120)),
+            [
+                header,
+                "a    INTERNAL OK   +0 us   2 ms " + "█" * 88,
+                "└ b  INTERNAL OK +1.5 ms 500 us " + " " * 66 + "█" * 22,
+            ],
+        )
+        self.assertEqual(lines(drawn(*messages, width=119))[1], "a    INTERNAL OK   2 ms " + "█" * 95)
+
     def test_long_error_is_broken_between_words_and_cut(self) -> None:
         """An error takes three lines at most, broken between words, in the end cut."""
         error = {"type": "span_error", "span_id": "a", "error": "the quick brown fox jumps over the lazy dog " * 4}
@@ -317,3 +333,65 @@ class ShapeTests(unittest.TestCase):
         }.items():
             with self.subTest(duration_us):
                 self.assertEqual(readable(duration_us), expected)
+
+
+class DetailsTests(unittest.TestCase):
+    """Attributes and events below their span."""
+
+    def drawn(self, *messages: dict, **options: object) -> list[str]:
+        """Return the lines below the first header."""
+        return lines(drawn(*messages, details=True, **{"width": 70, **options}))[1:]
+
+    def test_attributes_and_events_stand_below_their_span(self) -> None:
+        """Attributes in their order, events in order of time, within the tree, with times from the trace's start."""
+        messages = [
+            create("root", at=100, attributes={"user": 7, "tags": ["é", None, {"k": True}]}),
+            create("child", at=110, parent_span_id="root"),
+            {**event("root", 115, "late"), "attributes": {"n": 1, "text": "x"}},
+            event("root", 95, "early"),
+            {"type": "span_error", "span_id": "child", "error": "gone", "timestamp_us": 120},
+            end("root", 120),
+        ]
+
+        self.assertEqual(
+            self.drawn(*messages),
+            [
+                "root     INTERNAL OK    20 us ◆█████████████████████████████◆█████████",
+                "│   user = 7",
+                '│   tags = ["é", null, {"k": true}]',
+                "│ ◆ -5 us early",
+                '│ ◆ +15 us late: n = 1, text = "x"',
+                "└ child  INTERNAL ERROR 10 us                     ███████████████████×",
+                "    ! gone",
+                '    × +20 us exception: exception.message = "gone"',
+            ],
+        )
+        self.assertIn('| * +15 us late: n = 1, text = "x"', self.drawn(*messages, unicode=False))
+
+    def test_details_are_few(self) -> None:
+        """Ten attributes, ten events and ten attributes of an event are listed, the others counted."""
+        for count, more in ((10, ()), (11, ("1 more {}",)), (13, ("3 more {}s",))):
+            attributes = {f"k{i}": i for i in range(count)}
+            listed = [f"k{i} = {i}" for i in range(10)]
+            events = [event("a", i, f"e{i}") for i in range(count)]
+            events[0]["attributes"] = attributes
+            with self.subTest(count):
+                expected = [f"    {line}" for line in [*listed, *(f"and {text.format('attribute')}" for text in more)]]
+                first = ", ".join([*listed, *(f"and {text.format('attribute')}" for text in more)])
+                expected += [f"  ◆ +0 us e0: {first}", *(f"  ◆ +{i} us e{i}" for i in range(1, 10))]
+                expected += [f"    and {text.format('event')}" for text in more]
+
+                self.assertEqual(self.drawn(create("a", at=0, attributes=attributes), *events, width=200)[1:], expected)
+
+    def test_hostile_details_cannot_break_the_picture(self) -> None:
+        """A detail is one line, no wider than the picture, without control characters, and cut in its middle."""
+        text = "x\x1b[2J\n\u202e" + "\u6f22" * 500 + "\ud800.end"
+        messages = [create("a", at=0, attributes={text: [text]}), {**event("a", 0, text), "attributes": {text: text}}]
+        for width, unicode in ((20, True), (20, False), (80, True), (500, False)):
+            with self.subTest(width=width, unicode=unicode):
+                details = self.drawn(*messages, width=width, unicode=unicode)[-2:]
+
+                self.assertEqual([line[:5] for line in details], ["    x", f"  {'◆' if unicode else '*'} +"])
+                self.assertEqual([line[-2:] for line in details], ['"]', 'd"'])
+                self.assertEqual([line for line in details if columns(line) > width], [])
+                self.assertEqual({char for line in details for char in line if category(char)[0] == "C"}, set())

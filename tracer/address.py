@@ -8,17 +8,21 @@ from __future__ import annotations
 
 from json.encoder import encode_basestring_ascii as quote
 
-from .errors import MalformedLineError
+from .errors import MalformedLineError, form_error, missing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from .errors import MalformedRequestError
 
     #: What a message says.
     Body = dict[str, Any]
 
 #: Most addresses that are remembered, and the longest: a peer may use a new one on every line.
 _REMEMBERED, _REMEMBERED_CHARACTERS = 256, 200
+#: The parts of an envelope, and what each must be, in words too.
+_PARTS = {"src": (str, "a non-empty string"), "dest": (str, "a non-empty string"), "body": (dict, "an object")}
 
 
 class ReturnAddress:
@@ -82,10 +86,18 @@ class Addresses:
         """Check an address that is not known, and remember it unless it is long."""
         body, src, dest = envelope["body"], envelope.get("src"), envelope.get("dest")
         if type(body) is not dict or not (type(src) is type(dest) is str and src and dest):
-            raise MalformedLineError('an envelope needs "src" and "dest", non-empty strings, and "body", an object')
+            raise MalformedLineError(f'a message with "body" is an envelope: {_wrong_part(envelope)}')
         address = self._latest = ReturnAddress(src, dest, self._node_id)
         if len(src) + len(dest) <= _REMEMBERED_CHARACTERS:
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
             self._known[src, dest] = address
         return address
+
+
+def _wrong_part(envelope: Body) -> MalformedRequestError:
+    """Say which part of an envelope is unusable, and what it must be."""
+    parts = ((part, type(envelope.get(part)) is kind and envelope[part] != "") for part, (kind, _) in _PARTS.items())
+    wrong = next(part for part, is_usable in parts if not is_usable)
+    expected = _PARTS[wrong][1]
+    return form_error(wrong, expected, envelope[wrong]) if wrong in envelope else missing(wrong, expected)

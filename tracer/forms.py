@@ -1,14 +1,14 @@
 """The fields of each message, as data: which it must have, which it may have, and what each has to be.
 
-Owns the forms, the checks that follow from them, and the sentences for a field of the wrong form; knows no span that is
-kept, no clock and no stream.  An absent field and a null one are the same, but in `echo`.
+Owns the forms and the checks that follow from them; knows no span that is kept, no clock and no stream.  An absent field and
+a null one are the same, but in `echo`.
 Values are tested by exact class, for `true` passes as an int otherwise.
 Read next: `manager.py`, whose handlers read their bodies by these forms.
 """
 
 from __future__ import annotations
 
-from .errors import MalformedRequestError, quoted
+from .errors import MalformedRequestError, form_error, missing
 from .span import KINDS, STATUSES
 from .trace_context import parse_traceparent
 
@@ -22,22 +22,6 @@ if TYPE_CHECKING:
 #: Microseconds since the epoch whose nanoseconds still fit a signed 64-bit integer.
 MAX_TIMESTAMP_US = (2**63 - 1) // 1000
 
-_JSON_TYPES = {bool: "a boolean", float: "a number with a fraction", list: "an array", dict: "an object"}
-
-
-def form_error(field: str, expected: str, value: object) -> MalformedRequestError:
-    """Make the error for a field of the wrong form; it names the field, what was expected, and what came."""
-    if value is None:
-        return MalformedRequestError(f'"{field}" is missing; it must be {expected}')
-    if type(value) is int:
-        came = str(value) if abs(value) < 10**20 else "an integer of many digits"
-    elif type(value) is str:
-        came = quoted(value)
-    else:
-        # A caller in Python may hand in what JSON does not have.
-        came = _JSON_TYPES.get(type(value), f"a {type(value).__name__}")
-    return MalformedRequestError(f'"{field}" must be {expected}, not {came}')
-
 
 # -- what a field has to be --
 
@@ -48,19 +32,21 @@ class FieldForm:
     Args:
         expected: the same in words.
         take: returns what is made of a value, None where it is not of this form; takes the name of the field as well.
+        words: what it may be, where those are a few words.
     """
 
-    __slots__ = ("_take", "expected")
+    __slots__ = ("_take", "_words", "expected")
 
-    def __init__(self, expected: str, take: Callable[[Any, str], Any]) -> None:
+    def __init__(self, expected: str, take: Callable[[Any, str], Any], words: tuple[str, ...] = ()) -> None:
         self.expected = expected
         self._take = take
+        self._words = words
 
     def read(self, value: object, field: str) -> Any:
         """Return what a value says; `field` is its name in an error."""
         taken = self._take(value, field)
         if taken is None:
-            raise form_error(field, self.expected, value)
+            raise form_error(field, self.expected, value, self._words)
         return taken
 
 
@@ -76,15 +62,21 @@ class LinkRequest:
 
 
 def _one_of(words: tuple[str, ...]) -> FieldForm:
-    return FieldForm("one of " + ", ".join(words), lambda value, _: value if value in words else None)
+    return FieldForm("one of " + ", ".join(words), lambda value, _: value if value in words else None, words)
+
+
+def _list_of(item: FieldForm, expected: str) -> FieldForm:
+    def take(values: Any, field: str) -> Any:
+        if type(values) is not list:
+            return None
+        return [item.read(value, f"{field}[{index}]") for index, value in enumerate(values)]
+
+    return FieldForm(expected, take)
 
 
 ANY_JSON = FieldForm("any JSON", lambda value, _: value)
 TEXT = FieldForm("a non-empty string", lambda value, _: value if type(value) is str and value else None)
-TEXTS = FieldForm(
-    "a list of strings",
-    lambda value, _: value if type(value) is list and all(type(item) is str for item in value) else None,
-)
+TEXTS = _list_of(FieldForm("a string", lambda value, _: value if type(value) is str else None), "a list of strings")
 INTEGER = FieldForm("an integer", lambda value, _: value if type(value) is int else None)
 TIMESTAMP = FieldForm(
     f"an integer from 0 to {MAX_TIMESTAMP_US}",
@@ -102,12 +94,7 @@ LINK = FieldForm(
     'an object with "span_id" or "traceparent"',
     lambda value, field: LinkRequest(_LINK.read(value, f"{field}."), field) if type(value) is dict else None,
 )
-LINKS = FieldForm(
-    "a list of links",
-    lambda links, field: (
-        [LINK.read(link, f"{field}[{index}]") for index, link in enumerate(links)] if type(links) is list else None
-    ),
-)
+LINKS = _list_of(LINK, "a list of links")
 
 
 # -- what a message has --
@@ -143,7 +130,11 @@ class MessageForm:
         Raises:
             MalformedRequestError: a field is missing or of the wrong form; of several, the first one of this form.
         """
-        fields = {field: form.read(body.get(field), within + field) for field, form in self.required.items()}
+        try:
+            fields = {field: form.read(body[field], within + field) for field, form in self.required.items()}
+        except KeyError as absent:
+            field = absent.args[0]
+            raise missing(within + field, self.required[field].expected) from None
         for field, form in self.optional.items():
             value = body.get(field)
             fields[field] = None if value is None else form.read(value, within + field)

@@ -18,6 +18,10 @@ OPEN_SPANS = 100_000
 ENDED_SPANS = 1_000
 #: Most attributes of a span, an event or a link, most events and most links of a span; OpenTelemetry's default.
 PARTS = 128
+#: Deepest nesting of a line; the outermost object is the first level.  Far below where Python's own recursion ends.
+MAX_DEPTH = 200
+#: Most digits of an integer: reading one takes quadratic time.  CPython's own default limit is the same.
+MAX_DIGITS = 4300
 
 #: Which variables set which limit; the first that is a whole number counts.
 _VARIABLES = {

@@ -5,7 +5,8 @@ Strategy: nearly every line is so short that it cannot break the bounds on nesti
 byte to its last; so lines are given to the C scanner many at once, and a run of them that it does not take is read line
 by line, with care.
 Traps: the scanner ignores what follows a value, and says "no JSON here" with StopIteration.
-Read next: `node.py`, which gives each object its meaning; `malformed.py`, which says what is wrong with a line.
+What is wrong with a line that is no message is `malformed.py`'s matter.
+Read next: `node.py`, which gives each object its meaning.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import json
 from itertools import accumulate
 
-from .errors import MalformedLineError
+from .limits import MAX_DEPTH, MAX_DIGITS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,10 +25,6 @@ if TYPE_CHECKING:
 
 #: Longest line, its end not counted; larger than any message that a person or Maelstrom sends.
 MAX_LINE_BYTES = 1 << 20
-#: Deepest nesting of a line; the outermost object is the first level.  Far below where Python's own recursion ends.
-MAX_DEPTH = 200
-#: Most digits of an integer: reading one takes quadratic time.  CPython's own default limit is the same.
-MAX_DIGITS = 4300
 #: Characters of a line that, if it is JSON, breaks no bound: a level takes two, one that opens it and one that closes it.
 SHORT_LINE = 2 * MAX_DEPTH
 
@@ -39,7 +36,7 @@ _BOM = b"\xef\xbb\xbf"
 
 
 class Unreadable(str):
-    """Stands for a line that is no text, and says why; no such sentence is a JSON object."""
+    """Stands for a line whose text is not there, and says why; no such sentence is a JSON object."""
 
     __slots__ = ()
 
@@ -86,7 +83,8 @@ class LineBuffer:
 
     def _text(self, line: bytes) -> str:
         if len(line) - line.endswith(b"\r") > self._max_line_bytes:
-            return Unreadable(f"the line is longer than {self._max_line_bytes} bytes and was skipped")
+            bound = f"{self._max_line_bytes} bytes"
+            return Unreadable(f"the line is longer than {bound} and was skipped: --max-line-bytes sets the bound")
         return decoded(line)
 
 
@@ -95,21 +93,24 @@ def decoded(line: bytes) -> str:
     try:
         return line.decode()
     except UnicodeDecodeError as error:
-        return Unreadable(f"the line is not UTF-8: byte {error.start + 1} fits nothing")
+        # Loaded when it is needed: a session without such a line starts sooner.
+        from .malformed import not_utf_8
+
+        return Unreadable(not_utf_8(line, error.start))
 
 
-def read(lines: list[str]) -> list[Message | MalformedLineError | None]:
+def read(lines: list[str]) -> list[Message | str | None]:
     """Read lines as JSON objects: in C, a run of them at once, where that shows what each one is.
 
     Args:
         lines: without their `\\n`.
     Returns:
-        For each line its object, None if it is blank, or why it is no message.
+        For each line its object, None if it is blank, or the line as it is if it is no object.
     """
     if len(lines) == 1:
         # Somebody may wait for the reply to this one.
         return [_read_line(lines[0])]
-    messages: list[Message | MalformedLineError | None] = []
+    messages: list[Message | str | None] = []
     for at in range(0, len(lines), LINES_AT_ONCE):
         run = lines[at : at + LINES_AT_ONCE]
         messages += _read_run(run) or map(_read_line, run)
@@ -142,7 +143,7 @@ def _is_harmless(line: str) -> bool:
     return len(line) <= MAX_DIGITS and line.count("{") + line.count("[") <= MAX_DEPTH
 
 
-def _read_line(line: str) -> Message | MalformedLineError | None:
+def _read_line(line: str) -> Message | str | None:
     """Read one line, whatever it is; a short one, which can break no bound, is first tried without care."""
     length = len(line)
     if length <= SHORT_LINE:
@@ -152,25 +153,16 @@ def _read_line(line: str) -> Message | MalformedLineError | None:
                 return message
         except (StopIteration, ValueError, RecursionError):
             pass
-    if isinstance(line, Unreadable):
-        return MalformedLineError(line)
     text = line.strip(" \t\r")
     if not text:
         return None
     if _nests_too_deep(text):
-        return MalformedLineError(f"the line nests deeper than {MAX_DEPTH} levels")
+        return line
     try:
         message = _STRICT.decode(text)
-        return message if type(message) is dict else _malformed(None)
-    except ValueError as error:
-        return _malformed(error)
-
-
-def _malformed(problem: ValueError | None) -> MalformedLineError:
-    # Loaded when it is needed: a session without such a line starts sooner.
-    from .malformed import malformed
-
-    return malformed(problem)
+    except ValueError:
+        return line
+    return message if type(message) is dict else line
 
 
 def _nests_too_deep(text: str) -> bool:
@@ -184,18 +176,18 @@ def _nests_too_deep(text: str) -> bool:
 def _finite(literal: str) -> float:
     value = float(literal)
     if value in (float("inf"), float("-inf")):
-        raise ValueError("a number is beyond the range of a double")
+        raise ValueError(literal)
     return value
 
 
 def _bounded(literal: str) -> int:
     if len(literal.lstrip("-")) > MAX_DIGITS:
-        raise ValueError(f"an integer has more than {MAX_DIGITS} digits")
+        raise ValueError(literal)
     return int(literal)
 
 
 def _no_constant(literal: str) -> None:
-    raise ValueError(f"{literal} is no JSON")
+    raise ValueError(literal)
 
 
 _STRICT = json.JSONDecoder(parse_float=_finite, parse_int=_bounded, parse_constant=_no_constant)

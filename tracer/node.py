@@ -9,8 +9,17 @@ from __future__ import annotations
 
 from . import replies
 from .address import BARE, Addresses
-from .errors import MalformedLineError, NodeNameError, RequestError, UnsupportedTypeError
-from .forms import ANY_JSON, EVERY_MESSAGE, MESSAGES, TEXT, form_error
+from .errors import (
+    MalformedLineError,
+    NodeNameError,
+    RequestError,
+    SpanNotFoundError,
+    UnsupportedTypeError,
+    form_error,
+    guess_id,
+    missing,
+)
+from .forms import ANY_JSON, EVERY_MESSAGE, MESSAGES, TEXT
 from .lines import decoded, read
 
 TYPE_CHECKING = False
@@ -19,6 +28,7 @@ if TYPE_CHECKING:
     from typing import Any, Callable
 
     from .address import Body, ReturnAddress
+    from .malformed import Malformed
     from .manager import SpanManager
 
     #: Makes a line of a result, what stands before the body, and what comes after its fields.
@@ -78,6 +88,8 @@ class Node:
         # The msg_id of the next message, the Maelstrom way.
         self._sent = 0
         self._rows: dict[str, Row] = {}
+        # What says what is wrong with lines that are no messages; made when one comes.
+        self._malformed: Malformed | None = None
         self._answer_as(None)
 
     def answer(self, line: str | bytes) -> str | None:
@@ -91,7 +103,7 @@ class Node:
         for number, body in enumerate(read(lines), first):
             if not isinstance(body, dict):
                 if body is not None:
-                    self._complain(number, str(body))
+                    self._refuse_line(body, number)
                 continue
             address = BARE
             try:
@@ -168,7 +180,7 @@ class Node:
     def _echo(self, body: Body) -> Any:
         if "echo" not in body:
             # Not by the form, to which null is absence: here it is a value like any other.
-            raise form_error("echo", ANY_JSON.expected, None)
+            raise missing("echo", ANY_JSON.expected)
         return body["echo"]
 
     def _generate(self, body: Body) -> str:
@@ -179,6 +191,17 @@ class Node:
         self._auto_clock = False
         if body.get("type") == "init":
             self._manager.use_real_time()
+
+    def _refuse_line(self, line: str, number: int) -> None:
+        """Complain about a line that is no message."""
+        if self._malformed is None:
+            # Loaded when it is needed: a session without such a line starts sooner.
+            from .malformed import Malformed
+
+            self._malformed = Malformed()
+        sentence = self._malformed.sentence(number, line)
+        if sentence is not None:
+            self._complain(number, sentence)
 
     def _refuse(self, error: Exception, body: Body, address: ReturnAddress, number: int) -> str | None:
         """Complain about a message that failed; return the answer to its sender, None where nobody can be told.
@@ -208,15 +231,22 @@ class Node:
 
     def _told(self, error: Exception, body: Body) -> RequestError:
         """Return what a sender is told of an error."""
+        if isinstance(error, SpanNotFoundError):
+            return SpanNotFoundError(error.span_id, error.field, guess_id(error.span_id, self._is_known))
         if isinstance(error, RequestError):
             return error
-        message_type = body.get("type")
+        # Not raised by the form: an error that is raised and returned makes a cycle, and cycles are not looked for.
+        if "type" not in body:
+            return missing("type", TEXT.expected)
+        message_type = body["type"]
         if type(message_type) is not str or not message_type:
-            # Not raised by the form: an error that is raised and returned makes a cycle, and cycles are not looked for.
             return form_error("type", TEXT.expected, message_type)
         if message_type not in self._rows:
-            return UnsupportedTypeError(message_type)
+            return UnsupportedTypeError(message_type, self._rows)
         return RequestError(f"this node has a bug: {type(error).__name__}")
+
+    def _is_known(self, span_id: str) -> bool:
+        return self._manager.addressee({"type": "get_span", "span_id": span_id}) is not None
 
 
 def _traceback(error: Exception) -> str:

@@ -174,7 +174,8 @@ class ProtoTests(unittest.TestCase):
             {"type": "span_event", "span_id": "span1", "event": "e", "attributes": deep},
             {"type": "span_link", "span_id": "span1", "link": {"span_id": "span1", "attributes": deep}},
         ]
-        code, _, err = run_here(b"".join(line_of(message) + b"\n" for message in messages), "--export", self.path)
+        data = b"".join(line_of(message) + b"\n" for message in messages)
+        code, _, err = run_here(data, "--export", self.path, "--clock", "real")
         (line,) = self.lines()
         (span,) = parsed(line).resource_spans[0].scope_spans[0].spans
 

@@ -39,8 +39,12 @@ class Alphabet(NamedTuple):
     corner: str
     guide: str
     deeper: str
-    #: In place of what was cut off.
+    #: In place of what was cut out.
     ellipsis: str
+
+    def of_event(self, name: str) -> str:
+        """Return the mark of an event."""
+        return self.exception if name == "exception" else self.event
 
 
 _BLOCKS = Alphabet("█", "▌", "▐", "░", "◆", "×", branch="├ ", corner="└ ", guide="│ ", deeper="…", ellipsis="…")
@@ -113,7 +117,7 @@ class Pen:
         return self.painted(style, bar)
 
     def fitted(self, before: str, text: str, room: int) -> Text:
-        """Cut a text to columns, those of what stands before it and of the ellipsis included.
+        """Cut a text in its middle to columns, those of what stands before it and of the ellipsis included.
 
         Args:
             before: known to be safe, and a column a character.
@@ -124,31 +128,37 @@ class Pen:
         room -= len(before)
         if len(text) <= room and text.isascii() and text.isprintable():
             return Text(before + text, len(before) + len(text))
-        line = self._lines(text, room, 1)[0]
+        most = _LOOKED_AT * room
+        pieces = self._pieces(text[:most]) + self._pieces(text[most:][-most:])
+        if len(text) > 2 * most or _filled(pieces, room) < len(pieces):
+            ellipsis = self._ellipsis(room)
+            tail = len(pieces) - _filled(pieces[::-1], (room - ellipsis.columns) // 3)
+            head = _filled(pieces[:tail], room - ellipsis.columns - _joined(pieces[tail:]).columns)
+            pieces[head:tail] = [ellipsis]
+        line = _joined(pieces)
         return Text(before + line.shown, len(before) + line.columns)
 
     def wrapped(self, text: str, room: int, most: int) -> list[str]:
         """Break a text into at most so many lines of so many columns; a word is broken only where it must be."""
-        return [line.shown.rstrip() for line in self._lines(text, room, most)]
-
-    def _lines(self, text: str, room: int, most: int) -> list[Text]:
         looked_at = _LOOKED_AT * room * most
-        pieces = self._pieces(text[:looked_at])
+        rest = self._pieces(text[:looked_at])
         lines: list[Text] = []
-        start = 0
-        while len(lines) + 1 < most and start < len(pieces):
-            end = _filled(pieces, start, room)
-            if end < len(pieces):
-                end = _word_end(pieces, start, end)
-            lines.append(_joined(pieces[start:end]))
-            start = end
-        rest = pieces[start:]
-        end = _filled(rest, 0, room)
-        if end < len(rest) or len(text) > looked_at:
-            ellipsis = self.alphabet.ellipsis
-            end = _filled(rest, 0, room - len(ellipsis))
-            rest = [*rest[:end], Text(ellipsis[:room], len(ellipsis[:room]))]
-        return [*lines, _joined(rest)] if rest or not lines else lines
+        while len(lines) + 1 < most and rest:
+            end = _filled(rest, room)
+            if end < len(rest):
+                end = _word_end(rest, end)
+            lines.append(_joined(rest[:end]))
+            rest = rest[end:]
+        if _filled(rest, room) < len(rest) or len(text) > looked_at:
+            ellipsis = self._ellipsis(room)
+            rest = [*rest[: _filled(rest, room - ellipsis.columns)], ellipsis]
+        if rest or not lines:
+            lines.append(_joined(rest))
+        return [line.shown.rstrip() for line in lines]
+
+    def _ellipsis(self, room: int) -> Text:
+        shown = self.alphabet.ellipsis[:room]
+        return Text(shown, len(shown))
 
     def _pieces(self, text: str) -> list[Text]:
         """Split a text into characters, each with the marks that combine with it; what cannot be shown is escaped."""
@@ -176,8 +186,8 @@ class Pen:
 
 
 def _escaped(text: str) -> list[Text]:
-    """Write a text in ASCII, with escapes like those of Python."""
-    return [Text(piece, 1) for character in text for piece in _in_ascii(character)]
+    """Write a text in ASCII, with escapes like those of Python; an escape is one piece."""
+    return [Text(shown, len(shown)) for shown in map(_in_ascii, text)]
 
 
 def _in_ascii(character: str) -> str:
@@ -187,18 +197,18 @@ def _in_ascii(character: str) -> str:
     return " " if character.isspace() else character.encode("unicode_escape").decode()
 
 
-def _filled(pieces: list[Text], start: int, room: int) -> int:
-    """Return the index of the first piece, from `start` on, that no longer fits the room."""
-    for index in range(start, len(pieces)):
-        room -= pieces[index].columns
+def _filled(pieces: list[Text], room: int) -> int:
+    """Return the index of the first piece that no longer fits the room."""
+    for index, piece in enumerate(pieces):
+        room -= piece.columns
         if room < 0:
             return index
     return len(pieces)
 
 
-def _word_end(pieces: list[Text], start: int, end: int) -> int:
+def _word_end(pieces: list[Text], end: int) -> int:
     """Return where the last whole word before `end` ends, with the space behind it; `end` if there is none."""
-    for index in range(end + 1, start, -1):
+    for index in range(end + 1, 0, -1):
         if pieces[index - 1].shown == " ":
             return index
     return end

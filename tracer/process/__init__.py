@@ -8,8 +8,8 @@ from __future__ import annotations
 import sys
 
 if sys.platform == "win32":
-    from .windows import Streams, write
+    from .windows import Streams, takes_escapes, write_at_once
 else:
-    from .unix import Streams, write
+    from .unix import Streams, takes_escapes, write_at_once
 
-__all__ = ["Streams", "write"]
+__all__ = ["Streams", "takes_escapes", "write_at_once"]

@@ -1,6 +1,6 @@
 """The command line.
 
-Owns its options; argparse, which is slow to import, is loaded when there is one.
+Owns its options and the sentences for what is wrong with them; argparse, which is slow to import, is loaded when there is one.
 """
 
 from __future__ import annotations
@@ -9,21 +9,89 @@ import os
 import sys
 
 from ..clock import TICK_US
-from ..forms import MAX_TIMESTAMP_US
+from ..errors import quoted
+from ..forms import MAX_TIMESTAMP_US, MESSAGES
 from ..limits import ENDED_SPANS, OPEN_SPANS
 from ..lines import MAX_LINE_BYTES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable
+    from argparse import ArgumentError
+    from typing import Any, Callable
 
-#: The options that are whole numbers: the least, the most, and what they say.
-_NUMBERS = {
-    "--tick-us": (0, MAX_TIMESTAMP_US, f"microseconds that the simulated clock adds a line (default {TICK_US})"),
-    "--max-open-spans": (1, sys.maxsize, f"spans that may be open at once (default {OPEN_SPANS})"),
-    "--keep-ended": (0, sys.maxsize, f"ended spans that are kept for get_span (default {ENDED_SPANS})"),
-    "--max-line-bytes": (1, sys.maxsize, f"longest line that is read (default {MAX_LINE_BYTES})"),
+_CLOCKS = ("auto", "simulated", "real")
+
+
+class _Value:
+    """What the value of an option has to be.
+
+    Args:
+        metavar: stands for it in the usage.
+        expected: the same in words.
+        read: returns what is made of a text, None where it is not of this form.
+        help: what the option does.
+    """
+
+    def __init__(self, metavar: str, expected: str, read: Callable[[str], Any], help: str) -> None:
+        self.metavar, self.expected, self.help = metavar, expected, help
+        self._read = read
+
+    def __call__(self, text: str) -> Any:
+        """Read it, for argparse."""
+        value = self._read(text)
+        if value is None:
+            from argparse import ArgumentTypeError
+
+            raise ArgumentTypeError(f"{_MUST_BE}{self.expected}, not {quoted(text)}")
+        return value
+
+
+def _whole(least: int, most: int, help: str) -> _Value:
+    def read(text: str) -> int | None:
+        return int(text) if text.isascii() and text.isdigit() and least <= int(text) <= most else None
+
+    return _Value("N", f"a whole number from {least} to {most}", read, help)
+
+
+#: How the sentence about a value begins, behind the name of its option.
+_MUST_BE = "must be "
+#: The options that have a value.
+_VALUES = {
+    "--clock": _Value(
+        f"{{{','.join(_CLOCKS)}}}",
+        f"one of {', '.join(_CLOCKS)}",
+        lambda text: text if text in _CLOCKS else None,
+        "where time comes from; auto (default) is real if the first message is an init, else simulated",
+    ),
+    "--tick-us": _whole(0, MAX_TIMESTAMP_US, f"microseconds that the simulated clock adds a line (default {TICK_US})"),
+    "--export": _Value(
+        "FILE",
+        "a file (stdout is for the replies)",
+        lambda text: None if text == "-" else text,
+        "append ended spans to FILE as OpenTelemetry JSON lines",
+    ),
+    "--max-open-spans": _whole(1, sys.maxsize, f"spans that may be open at once (default {OPEN_SPANS})"),
+    "--keep-ended": _whole(0, sys.maxsize, f"ended spans that are kept for get_span (default {ENDED_SPANS})"),
+    "--max-line-bytes": _whole(1, sys.maxsize, f"longest line that is read (default {MAX_LINE_BYTES})"),
 }
+#: The options that have none.
+_SWITCHES = {
+    "--timeline": "draw the traces on stderr at the end of input",
+    "--verbose": "tell of every bad line, of what is passed over, how many lines came; with --timeline, of attributes and events",
+}
+_EPILOG = """\
+an example (> marks what you type):
+  > {"type": "create_span", "name": "GET /api/data", "kind": "CLIENT"}
+  {"type": "span_created", "span_id": "span1", "kind": "CLIENT"}
+  > {"type": "span_event", "span_id": "span1", "event": "db.query"}
+  > {"type": "span_end", "span_id": "span1"}
+  {"type": "span_complete", "span_id": "span1", "duration_us": 10000, "status": "OK"}
+
+messages:
+%s
+
+README.md tells what is in each message, what comes back, and all the rest.
+"""
 
 
 class Options:
@@ -43,29 +111,36 @@ def parse_options(arguments: list[str], version: str) -> Options:
     """Read the command line.
 
     Raises:
-        SystemExit: 2 after a bad option, with usage on stderr; 0 after `--help` and `--version`.
+        SystemExit: 2 after a bad option, with usage on stderr, and after a file; 0 after `--help` and `--version`.
     """
     if not arguments:
         return Options()
     import argparse
+    import textwrap
 
     parser = argparse.ArgumentParser(
         prog=_program(),
         description="Keeps spans for others: one JSON message a line on stdin, one JSON reply a line on stdout.",
+        epilog=_EPILOG % textwrap.indent(textwrap.fill(", ".join(MESSAGES), 76), "  "),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
+        exit_on_error=False,
     )
-    clock = "where time comes from; auto (default) is real if the first message is an init, else simulated"
-    parser.add_argument("--clock", choices=("auto", "simulated", "real"), help=clock)
-    parser.add_argument("--export", metavar="FILE", help="append ended spans to FILE as OpenTelemetry JSON lines")
-    parser.add_argument("--timeline", action="store_true", help="draw the traces on stderr at the end of input")
-    for option, (least, most, text) in _NUMBERS.items():
-        parser.add_argument(option, type=_whole(least, most), metavar="N", help=text)
-    parser.add_argument(
-        "--verbose", action="store_true", help="tell of every bad line in full, and how many lines came"
-    )
+    for option, value in _VALUES.items():
+        parser.add_argument(option, type=value, metavar=value.metavar, help=value.help)
+    for option, text in _SWITCHES.items():
+        parser.add_argument(option, action="store_true", help=text)
     parser.add_argument("--version", action="version", version=f"tracer {version}")
-    # argparse sets a default only where the namespace has none, so those of Options stand.
-    return parser.parse_args(arguments, Options())
+    try:
+        # argparse sets a default only where the namespace has none, so those of Options stand.
+        options, rest = parser.parse_known_args(arguments, Options())
+    except argparse.ArgumentError as error:
+        parser.error(_plain(error))
+    if rest and rest[0] != "-" and rest[0].startswith("-"):
+        parser.error(f"there is no option {quoted(rest[0])}")
+    if rest:
+        parser.exit(2, f"{parser.prog} reads from stdin: {parser.prog} < FILE\n")
+    return options
 
 
 def _program() -> str:
@@ -74,13 +149,11 @@ def _program() -> str:
     return "python -m tracer" if name == "__main__.py" else name
 
 
-def _whole(least: int, most: int) -> Callable[[str], int]:
-    """Make the reader of an option that is a whole number."""
-
-    def read(text: str) -> int:
-        if text.isascii() and text.isdigit() and least <= int(text) <= most:
-            return int(text)
-        raise ValueError
-
-    read.__name__ = f"whole number from {least} to {most}"
-    return read
+def _plain(error: ArgumentError) -> str:
+    """Say plainly what argparse found wrong with an option: its value, that it has none, or that it has one."""
+    option = str(error.argument_name)
+    if error.message.startswith(_MUST_BE):
+        return f"{option} {error.message}"
+    if option in _VALUES:
+        return f"{option} {_MUST_BE}{_VALUES[option].expected}, and nothing came"
+    return f"{option} takes no value"

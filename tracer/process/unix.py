@@ -105,10 +105,36 @@ class Streams(EndedBySignal):
         os.dup2(self._nothing, descriptor)
 
 
-def write(data: bytes, descriptor: int) -> None:
-    """Write all of it, however little the other side takes at once."""
-    while data:
-        data = data[_write_some(data, descriptor) :]
+def write_at_once(data: bytes, descriptor: int) -> int:
+    """Write what is taken without waiting; return how many bytes that was.
+
+    Traps: a pipe that `select` calls writable takes PIPE_BUF bytes whole, a terminal perhaps one character, and then it
+    waits as well.  To make the terminal itself non-blocking would harm everybody who shares it, so it is opened once more.
+    Source: POSIX, write.
+    """
+    opened = _opened_terminal(descriptor)
+    try:
+        if select.select([], [descriptor], [], 0)[1]:
+            return os.write(descriptor if opened is None else opened, data[: select.PIPE_BUF])
+    except BlockingIOError:
+        pass
+    finally:
+        if opened is not None:
+            os.close(opened)
+    return 0
+
+
+def takes_escapes(descriptor: int) -> bool:
+    """Tell whether it is a terminal that takes escape sequences."""
+    return os.isatty(descriptor) and os.environ.get("TERM") != "dumb"
+
+
+def _opened_terminal(descriptor: int) -> int | None:
+    """Open the terminal that a descriptor is so that writing never waits, and that it does not become the process's own."""
+    try:
+        return os.open(os.ttyname(descriptor), os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
+    except OSError:
+        return None
 
 
 def _write_some(data: bytes, descriptor: int) -> int:

@@ -60,7 +60,8 @@ class Streams(EndedBySignal):
             OSError: stdout takes no more; `BrokenPipeError`: its reader has gone.
         """
         try:
-            write(data, 1)
+            while data:
+                data = data[write_at_once(data, 1) :]
         except OSError as error:
             # So Windows says that a pipe has no reader any more.
             if error.errno == errno.EINVAL:
@@ -83,8 +84,20 @@ class Streams(EndedBySignal):
                     return
 
 
-def write(data: bytes, descriptor: int) -> None:
-    """Write all of it, however little the other side takes at once."""
+def write_at_once(data: bytes, descriptor: int) -> int:
+    """Write what is taken; return how many bytes that was.  Trap: a pipe that nobody reads is waited for."""
     with open(descriptor, "wb", buffering=0, closefd=False) as stream:
-        while data:
-            data = data[stream.write(data) :]
+        return stream.write(data)
+
+
+def takes_escapes(descriptor: int) -> bool:
+    """Tell whether it is a console that takes escape sequences; it is told to, as not every one does by itself.
+
+    Source: Microsoft, Console Virtual Terminal Sequences.
+    """
+    import ctypes
+    import msvcrt
+
+    console, mode = msvcrt.get_osfhandle(descriptor), ctypes.c_ulong()
+    kernel = ctypes.windll.kernel32
+    return bool(kernel.GetConsoleMode(console, ctypes.byref(mode)) and kernel.SetConsoleMode(console, mode.value | 4))

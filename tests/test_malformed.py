@@ -1,0 +1,144 @@
+"""What is wrong with a line: a spread message said once, every cut of a good line, and no verdict but JSON's own.
+
+The words of each sentence are in `test_sentences.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import unittest
+from random import Random
+
+from tests.fuzzing import good_lines, mutated_line, random_line
+from tracer import Node, SpanManager
+from tracer.lines import read
+from tracer.malformed import Malformed
+
+GOES_ON, ARROW, COMMENT = "the message goes on after", "an arrow at", "a comment at"
+GOOD = '{"type": "echo", "echo": 1}'
+
+
+def told(*lines: str | bytes) -> list[tuple[int, str]]:
+    """Return the numbers of the lines that a node complains of, and how each sentence begins."""
+    complaints: list[tuple[int, str]] = []
+    node = Node(SpanManager(), lambda *complaint: complaints.append(complaint))
+    for line in lines:
+        node.answer(line)
+    return complaints
+
+
+class RunTests(unittest.TestCase):
+    """Lines that belong together are told of once."""
+
+    def check(self, lines: list[str] | list[bytes], *expected: tuple[int, str]) -> None:
+        """Hold that these lines, and no others, are complained of in sentences that begin so."""
+        complaints = told(*lines)
+
+        self.assertEqual([number for number, _ in complaints], [number for number, _ in expected], complaints)
+        for (_, sentence), (_, beginning) in zip(complaints, expected):
+            self.assertTrue(sentence.startswith(beginning), sentence)
+
+    def test_spread_message_is_told_of_once(self) -> None:
+        """Whatever the lines are that a message is spread over, its first one alone is told of."""
+        for indent in (0, 1, "\t"):
+            message = {
+                "src": "a",
+                "dest": "b",
+                "body": {"type": "x", "links": [{"a": [], "b": 1}, [None, "{"]], "c": {}},
+            }
+            lines = json.dumps(message, indent=indent).split("\n")
+            self.check([*lines, GOOD, *lines], (1, GOES_ON), (len(lines) + 2, GOES_ON))
+        self.check(["{", '"type"\r', ":", ' "echo"', "}"], (1, GOES_ON))
+        self.check(['{"type": "echo"', "}"], (1, "the line stops"))
+
+    def test_reply_in_an_example_may_be_spread(self) -> None:
+        """What an arrow or a comment stands before or in goes on in the next line."""
+        self.check(
+            ['-> { "type": "span_complete",', '    "span_id": "span1" }', "TASK"], (1, ARROW), (3, "expected a message")
+        )
+        self.check(["{ // one", '"a": 1, # two', '"b": 2', "}"], (1, COMMENT), (2, COMMENT))
+        self.check(["-> {'type': 1,", '"a": 1}'], (1, ARROW), (2, "expected a message"))
+        self.check(["// text", '"a": 1}'], (1, COMMENT), (2, "expected a message"))
+
+    def test_other_lines_are_not_swallowed(self) -> None:
+        """Only what goes on with JSON, in the very next line, goes on; a bad message after a cut one is told of."""
+        self.check(['{"type": "echo",', "{'type': 1}"], (1, GOES_ON), (2, "a single quote at column 2"))
+        self.check(['{"type": "echo",', "-> {}"], (1, GOES_ON), (2, ARROW))
+        self.check(['{"type": "echo",', 'type: "echo"}'], (1, GOES_ON), (2, "a key without quotes at column 1"))
+        self.check(["{", GOOD, "}"], (1, GOES_ON), (3, "expected a message"))
+        self.check(["{", "", "}"], (1, GOES_ON), (3, "expected a message"))
+        self.check(['{"a": "x', 'y"}'], (1, "the line stops"), (2, "expected a message"))
+        self.check(["{", "} {", "}"], (1, GOES_ON), (2, "a second message at column 3"), (3, "expected a message"))
+        self.check(["{", "}", "}"], (1, GOES_ON), (3, "expected a message"))
+        self.check(["nonsense"] * 3, *[(number, "expected a message") for number in (1, 2, 3)])
+
+    def test_utf_16_is_told_of_once(self) -> None:
+        """Each run of lines in UTF-16, of either order, with a byte order mark or not, is told of once."""
+        for encoding in ("utf-16", "utf-16-le", "utf-16-be"):
+            data = f'{GOOD}\r\n\r\n{GOOD}\r\n{{"a": "\u00e9\u4e2d"}}\r\n'.encode(encoding)
+            lines = [*data.split(b"\n"), GOOD.encode(), *data.split(b"\n")]
+            with self.subTest(encoding):
+                self.check(lines, (1, "the line looks like UTF-16"), (7, "the line looks like UTF-16"))
+        self.check(["\0", "\0\0\0", "a\0"], (1, "a NUL"), (2, "a NUL"), (3, "the line looks"))
+
+    def test_page_of_the_task_is_told_of_in_its_own_terms(self) -> None:
+        """The task's examples, comments and arrows included: one sentence for each comment, arrow and spread message."""
+        self.check(
+            [
+                "// Full lifecycle: create -> event -> end",
+                '{ "type": "create_span", "msg_id": 1, "name": "GET /api/users/123" }',
+                '{ "type": "span_end", "span_id": "span1", "status": "OK" }',
+                '-> { "type": "span_complete",',
+                '    "span_id": "span1", "duration_us": 10000, "status": "OK" }',
+                "",
+                "// CLIENT kind for outbound calls",
+                '{ "type": "create_span", "msg_id": 3,',
+                '  "name": "GET /api/data", "kind": "CLIENT" }',
+                '-> { "type": "span_created", "span_id": "span1", "kind": "CLIENT" }',
+            ],
+            *((1, COMMENT), (4, ARROW), (7, COMMENT), (8, GOES_ON), (10, ARROW)),
+        )
+
+
+class VerdictTests(unittest.TestCase):
+    """What is said of any line at all."""
+
+    def test_every_cut_of_a_message_is_told_as_one(self) -> None:
+        """Wherever a line stops, it is said to stop or to go on, in the column where it does."""
+        message = json.dumps({"type": "x", "n": [1, -2.5e-3, True, None, False, {"a": '\\\u1234"'}], "k": {}})
+        for length in range(1, len(message)):
+            (_, sentence), *others = told(message[:length])
+            with self.subTest(message[:length]):
+                column = len(message[:length].rstrip())
+                self.assertRegex(
+                    sentence, rf"^the (message goes on|line stops in the middle of a message,) after column {column},"
+                )
+                self.assertEqual(others, [])
+
+    def test_spoilt_lines_are_given_a_cause_and_a_place(self) -> None:
+        """Whatever is no JSON object has something wrong with it, in a column of the line, in one short printable sentence."""
+        random = Random(1)
+        lines = [mutated_line(random, line) for seed in range(60) for line in good_lines(seed)]
+        judged = 0
+        for line in [*lines, *(random_line(random) for _ in range(3000))]:
+            text = line.decode("utf-8", "replace")
+            if isinstance(read([text])[0], str):
+                sentence = Malformed().sentence(1, text)
+                columns = [int(column) for column in re.findall(r"column (\d+),", sentence)[:1]]
+                judged += 1
+
+                self.assertTrue(sentence.isascii() and sentence.isprintable() and len(sentence) < 600, sentence)
+                self.assertTrue(all(0 < column <= len(text) for column in columns), (text, sentence))
+        self.assertGreater(judged, 2000)
+
+    def test_long_lines_are_judged_in_time(self) -> None:
+        """A megabyte of anything takes time and memory in proportion to its length, whatever is wrong at its end."""
+        size = 1 << 18
+        for part in (r"\n", "[],", "1", "x", "1,", "/", "-", "\u201c", "/*", "9e", " ", "tru"):
+            for line in ('{"a":"' + part * (size // len(part)), '{"a":[' + part * (size // len(part))):
+                with self.subTest(line=line[:12]):
+                    start = time.process_time()
+                    self.assertIsNotNone(Malformed().sentence(1, line))
+                    self.assertLess(time.process_time() - start, 3)

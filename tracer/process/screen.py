@@ -1,0 +1,81 @@
+"""stderr as a person sees it: its characters, its colours, its columns; and every write to it.
+
+Nothing that happens to stderr stops the node.  So it is written to directly, for a stream object keeps what it could not
+write; and a reader who is slow gets everything, but one who takes nothing for a second is not waited for until they do.
+Source: PEP 538, the C locale; no-color.org; force-color.org.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+from . import takes_escapes, write_at_once
+
+#: How often a reader who takes nothing is asked again, and how long after: a second in all.
+TRIES, PAUSE_SECONDS = 100, 0.01
+
+
+class Screen:
+    """What a person reads.
+
+    Args:
+        descriptor: where stderr is.
+    """
+
+    def __init__(self, descriptor: int = 2) -> None:
+        self._descriptor = descriptor
+        self._tries = TRIES
+        #: The encoding of what is written.
+        self.encoding = "ascii" if _is_c_locale() else getattr(sys.stderr, "encoding", None) or "ascii"
+
+    def write(self, text: str) -> bool:
+        """Write a text; return whether all of it was taken, else the rest is dropped."""
+        data = text.encode(self.encoding, "backslashreplace")
+        try:
+            return self._write(data)
+        except OSError:
+            return False
+
+    def _write(self, data: bytes) -> bool:
+        while data:
+            taken = write_at_once(data, self._descriptor)
+            if taken:
+                data = data[taken:]
+                self._tries = TRIES
+            elif self._tries:
+                self._tries -= 1
+                time.sleep(PAUSE_SECONDS)
+            else:
+                return False
+        return True
+
+    def wait_again(self) -> None:
+        """Wait for the reader once more, even one who took nothing for a second."""
+        self._tries = TRIES
+
+    def columns(self) -> int:
+        """Return how wide it is; 0 if nobody says."""
+        try:
+            return os.get_terminal_size(self._descriptor).columns
+        except OSError:
+            told = os.environ.get("COLUMNS", "")
+            return int(told[:9]) if told.isascii() and told.isdigit() else 0
+
+    def is_colourful(self) -> bool:
+        """Tell whether it takes colour; who asks for none is heard before who asks for it, as CPython does."""
+        if os.environ.get("NO_COLOR"):
+            return False
+        return bool(os.environ.get("FORCE_COLOR")) or takes_escapes(self._descriptor)
+
+
+def _is_c_locale() -> bool:
+    """Tell whether somebody chose the C locale, of whose characters only ASCII is known.
+
+    Python takes it for UTF-8, as it takes having chosen none, and then sets LC_CTYPE to a locale with UTF-8 itself.
+    """
+    if os.environ.get("PYTHONIOENCODING") or os.environ.get("PYTHONUTF8"):
+        return False
+    chosen = "" if sys.flags.utf8_mode else os.environ.get("LC_CTYPE")
+    return (os.environ.get("LC_ALL") or chosen or os.environ.get("LANG")) in ("C", "POSIX")
