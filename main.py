@@ -22,6 +22,7 @@ from tracer.process import Streams
 from tracer.process.complaints import Complaints
 from tracer.process.interpreter import set_up_interpreter
 from tracer.process.options import parse_options
+from tracer.process.screen import Screen
 from tracer.process.streams import occupy_standard_descriptors
 
 TYPE_CHECKING = False
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
     from tracer.export import Exporter
     from tracer.process.options import Options
-    from tracer.process.screen import Screen
 
 #: Spans were lost on their way out.
 EX_LOST = 1
@@ -51,24 +51,31 @@ YEAR_US = 365 * 86_400 * 1_000_000
 
 
 def main(arguments: list[str]) -> int:
-    """Run the node over stdin and stdout; return the exit code."""
+    """Do what the command line asks for; return the exit code."""
     occupy_standard_descriptors()
     options = parse_options(arguments, __version__)
     at_terminal = os.isatty(0) and os.isatty(2)
     complaints = Complaints(options.verbose, in_full=at_terminal)
+    if options.draw is not None:
+        return draw_files(options.draw, complaints, options.verbose)
     try:
         exporter = None if options.export is None else open_exporter(options.export, complaints.say)
-    except OSError as error:
-        complaints.say(f"cannot export to {quoted(str(options.export))}: {error.strerror}")
+    except ValueError as error:
+        complaints.say(str(error))
         return EX_OPTION
+    if at_terminal:
+        complaints.greet(__version__)
+    return keep_spans(options, complaints, exporter, is_watched=options.verbose or at_terminal)
+
+
+def keep_spans(options: Options, complaints: Complaints, exporter: Exporter | None, is_watched: bool) -> int:
+    """Run the node over stdin and stdout; return the exit code."""
     limits = Limits(options.max_open_spans, options.keep_ended, **limits_in(os.environ, complaints.say))
     on_end = None if exporter is None else exporter.add
     manager = SpanManager(limits, SimulatedClock(options.tick_us), CountedIds(), on_end)
     if options.clock == "real":
         manager.use_real_time()
-    if at_terminal:
-        complaints.greet(__version__)
-    node = make_node(manager, complaints, options.clock == "auto", is_watched=options.verbose or at_terminal)
+    node = make_node(manager, complaints, options.clock == "auto", is_watched)
     lost = 0
     streams = Streams()
     with streams:
@@ -96,11 +103,11 @@ def tell(node: Node, manager: SpanManager, complaints: Complaints, options: Opti
         draw_timeline(manager, complaints.screen, options.verbose)
 
 
-def open_exporter(path: str, say: Callable[[str], None]) -> Exporter:
+def open_exporter(destinations: list[str], say: Callable[[str], None]) -> Exporter:
     """Open what ended spans go to; it is loaded when it is asked for."""
-    from tracer.export.file import FileExporter
+    from tracer.export import opened
 
-    return FileExporter(path, os.environ, say)
+    return opened(destinations, os.environ, say)
 
 
 def make_node(manager: SpanManager, complaints: Complaints, auto_clock: bool, is_watched: bool) -> Node:
@@ -114,9 +121,26 @@ def make_node(manager: SpanManager, complaints: Complaints, auto_clock: bool, is
 
 def draw_timeline(manager: SpanManager, screen: Screen, verbose: bool) -> None:
     """Draw the kept spans; the tables of Unicode, which take time to load, are loaded when it is asked for."""
-    from tracer.picture.waterfall import draw
+    from tracer.picture.waterfall import drawn_for
 
-    draw([*manager.ended_spans(), *manager.open_spans()], manager.clock.now_us, screen, verbose)
+    spans = [*manager.ended_spans(), *manager.open_spans()]
+    screen.write(drawn_for(screen, spans, manager.clock.now_us, verbose))
+
+
+def draw_files(paths: list[str], complaints: Complaints, verbose: bool) -> int:
+    """Draw the spans in files on stdout; return the exit code."""
+    from tracer.export.reading import spans_in
+    from tracer.picture.waterfall import drawn_for
+
+    try:
+        spans = spans_in(paths, complaints.say)
+    except OSError as error:
+        complaints.say(f"cannot read {quoted(str(error.filename))}: {error.strerror}")
+        return EX_OPTION
+    screen = Screen(1)
+    # Open ones last up to the latest time there is.
+    picture = drawn_for(screen, spans, max([span.end_us or span.start_us for span in spans], default=0), verbose)
+    return failure_of(lambda: Streams().write(screen.encoded(picture)), complaints.say)
 
 
 def serve_to_the_end(
@@ -126,7 +150,7 @@ def serve_to_the_end(
 
     def send(replies: list[str]) -> None:
         if exporter is not None:
-            # A span is away before anybody is told of its end.
+            # A span is in its file before anybody is told of its end.
             exporter.flush()
         streams.write("".join(replies).encode())
 

@@ -36,6 +36,8 @@ ECHO = b'{"type":"echo","echo":%d}\n'
 ECHO_OK = b'{"type": "echo_ok", "echo": %d}\n'
 CREATE = b'{"type":"create_span","name":"n","span_id":"left-open","kind":"SERVER"}\n'
 CREATED = b'{"type": "span_created", "span_id": "left-open", "kind": "SERVER"}\n'
+#: What is said at the end of an export on the simulated clock.
+OF_1970 = b"tracer: the times in the export are of 1970, the simulated clock's: --clock real gives today's\n"
 #: The signals that the node handles.
 HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGALRM)
 # Whoever runs the tests in the background or under `nohup` has some of them ignored, which the node would respect.

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
+import socket
 import subprocess
 import tempfile
 import unittest
+from unittest import mock
 
-from tests.helpers import PATIENCE_SECONDS, envelope, line_of, run, run_here, running
+from tests.helpers import OF_1970, PATIENCE_SECONDS, envelope, line_of, run, run_here, running
 from tests.otlp_cases import names_of, spans_of
 
 FULL = "/dev/full"
@@ -126,15 +129,19 @@ class ExportOptionTests(unittest.TestCase):
                 self.assertEqual(err.count(b"\n"), 1)
                 self.assertTrue(err.endswith(f": {reason}\n".encode()), err)
 
-    @unittest.skipUnless(os.path.exists("/dev/stdout"), "the system has no name for stdout")
-    def test_stdout_is_refused(self) -> None:
-        """As stdout carries the replies alone, a file that is stdout is one that cannot be opened."""
-        code, out, err = run_here(LIFE, "--export", "/dev/stdout")
+    @unittest.skipUnless(os.path.exists("/dev/stdout"), "the system has no names for the standard streams")
+    def test_standard_streams_are_refused(self) -> None:
+        """As stdout carries the replies alone, a file that is stdout is one that cannot be opened; the others likewise."""
+        for name, what in (
+            ("stdin", "stdin, which is read"),
+            ("stdout", "stdout, which carries the replies alone"),
+            ("stderr", "stderr, which is for sentences"),
+        ):
+            with self.subTest(name):
+                code, out, err = run_here(LIFE, "--export", f"/dev/{name}")
 
-        self.assertEqual((code, out), (2, b""))
-        self.assertEqual(
-            err, b'tracer: cannot export to "/dev/stdout": it is stdout, which carries the replies alone\n'
-        )
+                self.assertEqual((code, out), (2, b""))
+                self.assertEqual(err, f'tracer: cannot export to "/dev/{name}": it is {what}\n'.encode())
 
     def test_device_may_be_stdout_too(self) -> None:
         """A terminal may show both, and nothing is mixed up in the null device."""
@@ -172,6 +179,19 @@ class ExportOptionTests(unittest.TestCase):
             self.assertEqual(node.wait(PATIENCE_SECONDS), 143)
             self.assertIn(b"1 span was lost", node.stderr.read())
 
+    def test_error_at_the_close_is_told_before_the_rest(self) -> None:
+        """A file that cannot be closed makes the exit code 1; what is said at the end and the picture come all the same."""
+        with mock.patch("tracer.export.file.os", wraps=os) as files:
+            files.close.side_effect = OSError(errno.EIO, "Input/output error")
+            code, out, err = run_here(LIFE + OPENED, "--export", self.path, "--timeline")
+        os.close(*files.close.call_args[0])
+
+        self.assertEqual((code, out), (1, run_here(LIFE)[1]))
+        sentence = f'tracer: cannot close "{self.path}": Input/output error; 2 of its spans may be lost\n'
+        self.assertTrue(
+            err.startswith(sentence.encode() + OF_1970 + b"tracer: 1 span is still open: span2\ntrace 0"), err
+        )
+
     def test_named_pipe_is_written_to(self) -> None:
         """A named pipe with a reader takes the spans."""
         os.mkfifo(self.path)
@@ -182,6 +202,26 @@ class ExportOptionTests(unittest.TestCase):
 
             self.assertEqual(node.returncode, 0)
         self.assertTrue(os.read(reader, 1 << 16).startswith(b'{"resourceSpans":[{'))
+
+    def test_named_pipe_without_a_reader_is_said(self) -> None:
+        """The node says what it waits for before it reads any input, and a signal ends it at once."""
+        os.mkfifo(self.path)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with self.subTest(number), running("--export", self.path) as node:
+                said = node.stderr.readline().decode()
+                node.send_signal(number)
+
+                self.assertEqual(said, f'tracer: waiting until somebody reads "{self.path}", which is a named pipe\n')
+                self.assertEqual(node.wait(PATIENCE_SECONDS), -number)
+
+    def test_nothing_else_is_waited_for(self) -> None:
+        """A socket is refused as what cannot be opened."""
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(self.path)
+            code, _, err = run_here(LIFE, "--export", self.path)
+
+        self.assertEqual(code, 2)
+        self.assertTrue(err.startswith(f'tracer: cannot export to "{self.path}": '.encode()), err)
 
     def test_variables_of_the_environment_name_the_resource(self) -> None:
         """OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES reach the file."""

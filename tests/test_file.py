@@ -53,6 +53,12 @@ class InDirectoryTests(unittest.TestCase):
         span = self.manager.create_span({"name": name, "timestamp_us": 5_000, **fields})
         return self.manager.span_end({"span_id": span.span_id})
 
+    def add(self, file: FileExporter, *names: str) -> None:
+        """Add spans, each with a flush of its own."""
+        for name in names:
+            file.add(self.span(name))
+            file.flush()
+
     def written(self, data: bytes) -> None:
         """Put bytes into the file."""
         with open(self.path, "wb") as file:
@@ -94,14 +100,38 @@ class FileExporterTests(InDirectoryTests):
                 self.assertEqual(self.read(), b"")
                 os.unlink(self.path)
 
-    def test_stdout_is_refused(self) -> None:
-        """A file that is stdout already would mix spans with replies: it is busy."""
-        with open(self.path, "wb") as file, descriptors(0, file.fileno(), 2):
-            with self.assertRaises(OSError) as refused:
-                self.exporter()
+    def test_standard_streams_are_refused(self) -> None:
+        """A file that is stdin, stdout or stderr already would mix spans with other text: it is busy."""
+        for standard, reason in enumerate(
+            ("stdin, which is read", "stdout, which carries the replies alone", "stderr, which is for sentences")
+        ):
+            with self.subTest(reason), open(self.path, "w+b") as file:
+                streams = [0, 1, 2]
+                streams[standard] = file.fileno()
+                with descriptors(*streams), self.assertRaises(OSError) as refused:
+                    self.exporter()
 
-        self.assertEqual(refused.exception.errno, errno.EBUSY)
-        self.assertEqual(refused.exception.strerror, "it is stdout, which carries the replies alone")
+                self.assertEqual(refused.exception.errno, errno.EBUSY)
+                self.assertEqual(refused.exception.strerror, f"it is {reason}")
+
+    def test_named_pipe_waits_for_its_reader(self) -> None:
+        """What it waits for is said before; writing blocks then, however it was opened."""
+        os.mkfifo(self.path)
+        readers: list[int] = []
+
+        def start_reading(sentence: str) -> None:
+            self.said.append(sentence)
+            readers.append(os.open(self.path, os.O_RDONLY | os.O_NONBLOCK))
+
+        for said in ([f'waiting until somebody reads "{self.path}", which is a named pipe'], []):
+            self.said.clear()
+            file = FileExporter(self.path, {}, start_reading)
+            self.assertTrue(os.get_blocking(file._descriptor))
+            self.add(file, "a")
+
+            self.assertEqual((self.said, file.close([], 0, "")), (said, 0))
+            self.assertTrue(os.read(readers[0], 1 << 16).endswith(b"}\n"))
+        os.close(readers[0])
 
     def test_variable_that_is_passed_over_is_said(self) -> None:
         """What cannot be read in the environment is said as everything else is."""
@@ -181,18 +211,24 @@ class FileExporterTests(InDirectoryTests):
 
         self.assertEqual(names_of(self.path), ["a"])
 
+    def test_error_at_the_close_puts_every_span_in_doubt(self) -> None:
+        """Where the file cannot be closed, that is said and all that was written to it counts as lost."""
+        file = self.exporter()
+        self.add(file, "a", "b")
+        real = os.close
+        with mock.patch.object(os, "close", side_effect=OSError(errno.EIO, "Input/output error")):
+            lost = file.close([], 0, "")
+        real(file._descriptor)
+
+        self.assertEqual(lost, 2)
+        self.assertEqual(self.said, [f'cannot close "{self.path}": Input/output error; 2 of its spans may be lost'])
+
 
 class FullDiskTests(InDirectoryTests):
     """A file that takes no more."""
 
-    def add(self, file: FileExporter, *names: str) -> None:
-        """Add spans, each with a flush of its own."""
-        for name in names:
-            file.add(self.span(name))
-            file.flush()
-
     def test_spans_are_tried_again_with_the_next_ones(self) -> None:
-        """What a full disk did not take is in the file once there is room, in order, and the trouble is said once."""
+        """What a full disk did not take is in the file once there is room, in order; each outage is said, and its end."""
         file = self.exporter()
         self.add(file, "a", "b")
         with files_of_at_most(len(self.read()) + 100):
@@ -200,10 +236,16 @@ class FullDiskTests(InDirectoryTests):
 
             self.assertEqual(names_of(self.path), ["a", "b"], "the torn line is taken back")
         self.add(file, "e")
+        with files_of_at_most(len(self.read())):
+            self.add(file, "f")
 
-        self.assertEqual(names_of(self.path), ["a", "b", "c", "d", "e"])
         self.assertEqual(file.close([], 0, ""), 0)
-        self.assertEqual(self.said, [f'cannot write "{self.path}": File too large; trying again with the next spans'])
+        self.assertEqual(names_of(self.path), ["a", "b", "c", "d", "e", "f"])
+        outage = [
+            f'cannot write "{self.path}": File too large; trying again with the next spans',
+            f'"{self.path}" takes spans again',
+        ]
+        self.assertEqual(self.said, outage * 2)
 
     def test_spans_are_tried_again_at_the_end(self) -> None:
         """With no next span, the end tries once more."""
@@ -231,7 +273,11 @@ class FullDiskTests(InDirectoryTests):
         def tear(descriptor: int, data: memoryview) -> int:
             if len(data) < 20:
                 raise OSError(errno.ENOSPC, "No space left on device")
-            return real(descriptor, data[:-10])
+            written = real(descriptor, data[:-10])
+            if case == "another process":
+                with open(self.path, "ab") as other:
+                    other.write(others)
+            return written
 
         real = os.write
         others = b"theirs\n"
@@ -243,9 +289,6 @@ class FullDiskTests(InDirectoryTests):
             with self.subTest(case), cut:
                 self.written(b"")
                 file = self.exporter()
-                if case == "another process":
-                    with open(self.path, "ab") as other:
-                        other.write(others)
                 with mock.patch.object(os, "write", tear):
                     self.add(file, "a")
                 self.add(file, "b")

@@ -27,6 +27,7 @@ class OptionsTests(unittest.TestCase):
             self.assertEqual(
                 (options.clock, options.tick_us, options.export, options.timeline), ("auto", 5_000, None, False)
             )
+            self.assertIsNone(options.draw)
             self.assertEqual(
                 (options.max_open_spans, options.keep_ended, options.max_line_bytes), (100_000, 1_000, 1 << 20)
             )
@@ -53,7 +54,7 @@ class OptionsTests(unittest.TestCase):
         self.assertEqual(set(re.findall(r"OTEL_\w+", marked(readme(), "variables"))), named)
 
     def test_each_option_sets_its_value(self) -> None:
-        """Each option sets what it is named for, and the last of two counts."""
+        """Each option sets what it is named for, and the last of two counts; `--export` counts each time."""
         for arguments, name, value in [
             (["--clock", "real"], "clock", "real"),
             (["--clock=simulated"], "clock", "simulated"),
@@ -61,8 +62,10 @@ class OptionsTests(unittest.TestCase):
             (["--tick-us", "0"], "tick_us", 0),
             (["--tick-us", "7"], "tick_us", 7),
             (["--tick-us", str(MAX_TIMESTAMP_US)], "tick_us", MAX_TIMESTAMP_US),
-            (["--export", "spans.jsonl"], "export", "spans.jsonl"),
+            (["--export", "spans.jsonl"], "export", ["spans.jsonl"]),
+            (["--export", "a", "--export=http://b"], "export", ["a", "http://b"]),
             (["--timeline"], "timeline", True),
+            (["--draw", "a", "-", "--draw", "b"], "draw", ["a", "-", "b"]),
             (["--max-open-spans", "1"], "max_open_spans", 1),
             (["--keep-ended", "0"], "keep_ended", 0),
             (["--max-line-bytes", "1"], "max_line_bytes", 1),
@@ -99,7 +102,7 @@ class OptionsTests(unittest.TestCase):
         tick = f"--tick-us must be a whole number from 0 to {MAX_TIMESTAMP_US}"
         line = f"--max-line-bytes must be a whole number from 1 to {sys.maxsize}"
         clock = "--clock must be one of auto, simulated, real"
-        export = "--export must be a file (stdout is for the replies)"
+        export = "--export must be a file or a URL (stdout is for the replies)"
         for arguments, sentence in {
             ("--tick-us",): f"{tick}, and nothing came",
             ("--tick-us", "--verbose"): f"{tick}, and nothing came",
@@ -154,8 +157,9 @@ class OptionsTests(unittest.TestCase):
             "Keeps spans for others: one JSON message a line on stdin, one JSON reply a line on stdout. ",
             "} where time comes from; auto (default) is real if the first message is an init, else simulated ",
             "--tick-us N microseconds that the simulated clock adds a line (default 5000) ",
-            "--export FILE append ended spans to FILE as OpenTelemetry JSON lines ",
+            "--export FILE|URL append ended spans to FILE as OpenTelemetry JSON lines, or send them to URL; ",
             "--timeline draw the traces on stderr at the end of input ",
+            "draw the spans in files of OpenTelemetry JSON lines (- is stdin) on stdout, and serve nobody ",
             "--max-open-spans N spans that may be open at once (default 100000) ",
             "--keep-ended N ended spans that are kept for get_span (default 1000) ",
             "--max-line-bytes N longest line that is read (default 1048576) ",

@@ -5,24 +5,21 @@ from __future__ import annotations
 import json
 import unittest
 from itertools import count
-from unittest import mock
 
 from tests.otlp_cases import HOSTILE, NUMBERS, RandomSpans, nested, whole
 from tracer import CountedIds, Limits, SimulatedClock, Span, SpanManager, __version__
 from tracer.address import BARE, ReturnAddress
+from tracer.export.environment import pairs_in
 from tracer.export.otlp import (
     LEVELS,
     SPANS_AT_ONCE,
     Resources,
     any_value,
     encoded,
+    key_values,
     lines,
-    resource_attributes,
     span_message,
 )
-
-#: The bound on a line, by its name for `mock.patch`.
-LINE_CHARACTERS = "tracer.export.otlp.LINE_CHARACTERS"
 
 
 def text_of(span: Span) -> str:
@@ -74,7 +71,7 @@ class SpanMessageTests(unittest.TestCase):
             '"parentSpanId":"bbbbbbbbbbbbbbbb","flags":3,"name":"GET /","kind":5,'
             '"startTimeUnixNano":"5000000","endTimeUnixNano":"15000000",'
             '"attributes":[{"key":"a","value":{"stringValue":"x"}}],"droppedAttributesCount":2,'
-            '"events":[{"timeUnixNano":"7000000","name":"e","attributes":[{"key":"c","value":{}}],'
+            '"events":[{"timeUnixNano":"7000000","name":"e","attributes":[{"key":"c"}],'
             '"droppedAttributesCount":1}],"droppedEventsCount":1,'
             '"links":[{"traceId":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","spanId":"bbbbbbbbbbbbbbbb",'
             '"attributes":[{"key":"f","value":{"doubleValue":1.5}}],"droppedAttributesCount":1,"flags":195}],'
@@ -189,6 +186,24 @@ class AnyValueTests(unittest.TestCase):
             with self.subTest(repr(value)[:40]):
                 self.assertEqual(encoded(any_value(value)), expected)
 
+    def test_null_has_no_value(self) -> None:
+        """A null is a key alone, as an attribute and in an object; in a list it keeps its place."""
+        self.assertEqual(
+            encoded(key_values({"a": None, "b": {"c": None}, "d": [None, 1]})),
+            '[{"key":"a"},{"key":"b","value":{"kvlistValue":{"values":[{"key":"c"}]}}},'
+            '{"key":"d","value":{"arrayValue":{"values":[{},{"intValue":"1"}]}}}]',
+        )
+
+    def test_keys_stay_unique(self) -> None:
+        """Of keys that are one once their lone surrogates are gone the last one counts, at every level."""
+        keys = ("\ud800", "\ud83d\ude00", "\udfff", "\U0001f600", "\ufffd", "\ud800a")
+        clash = {key: number for number, key in enumerate(keys)}
+        kept = {"\ufffd": 4, "\U0001f600": 3, "\ufffda": 5}
+
+        for nest in (lambda value: value, lambda value: {"k": value}, lambda value: {"k": [value]}):
+            self.assertEqual(key_values(nest(clash)), key_values(nest(kept)))
+        self.assertEqual([pair["key"] for pair in key_values(clash)], list(kept))
+
     def test_deep_value_becomes_json_text(self) -> None:
         """What lies below the levels that parsers take is a string of JSON; what lies on the last one is not."""
         for make, piece, text in (
@@ -275,7 +290,7 @@ class ResourceTests(unittest.TestCase):
         ]
         for variable, expected in cases:
             with self.subTest(variable):
-                self.assertEqual(resource_attributes(variable), expected)
+                self.assertEqual(pairs_in(variable), expected)
 
     def test_list_with_one_error_is_passed_over(self) -> None:
         """One pair that cannot be read discards the whole variable, and that is said in one sentence."""
@@ -330,8 +345,7 @@ class LinesTests(unittest.TestCase):
     def test_long_batch_is_cut(self) -> None:
         """No line is longer than the bound, all spans are there once, in order."""
         batch = [self.span(f"s{number % 3}", str(number)) for number in range(1000)]
-        with mock.patch(LINE_CHARACTERS, 2000):
-            cut = list(lines(batch, self.resources))
+        cut = list(lines(batch, self.resources, most_characters=2000))
 
         numbers = []
         for line in cut:
@@ -348,8 +362,9 @@ class LinesTests(unittest.TestCase):
         spans = [self.span("s", "a"), self.span("s", "b")]
         (line,) = lines(spans, self.resources)
         for bound, counts in ((len(line.data), [2]), (len(line.data) - 1, [1, 1])):
-            with self.subTest(bound), mock.patch(LINE_CHARACTERS, bound):
-                self.assertEqual([line.spans for line in lines(spans, self.resources)], counts)
+            with self.subTest(bound):
+                cut = lines(spans, self.resources, most_characters=bound)
+                self.assertEqual([line.spans for line in cut], counts)
 
     def test_spans_are_taken_a_few_at_a_time(self) -> None:
         """Of very many spans only so many are in memory as text as are written at once."""
@@ -362,8 +377,7 @@ class LinesTests(unittest.TestCase):
     def test_span_longer_than_a_line_has_its_own(self) -> None:
         """A span that no line has room for is written all the same, alone."""
         batch = [self.span("s", name) for name in ("a", "x" * 3000, "b")]
-        with mock.patch(LINE_CHARACTERS, 2000):
-            counts = [line.spans for line in lines(batch, self.resources)]
+        counts = [line.spans for line in lines(batch, self.resources, most_characters=2000)]
 
         self.assertEqual(counts, [1, 1, 1])
 

@@ -16,7 +16,7 @@ from unittest import mock
 from tests import helpers
 from tests.helpers import PATIENCE_SECONDS, SAMPLES, TOP, child_environment, line_of, run, running
 from tests.test_waterfall import columns, create, without_colour
-from tracer.picture.waterfall import draw
+from tracer.picture.waterfall import drawn_for
 from tracer.process.screen import Screen
 
 
@@ -34,7 +34,8 @@ def draw_sample(stderr: int, **variables: str) -> None:
     spans = [*session.manager.ended_spans(), *session.manager.open_spans()]
     stream = mock.patch("sys.stderr", io.TextIOWrapper(io.BytesIO(), "utf-8"))
     with helpers.descriptors(0, 1, stderr), stream, mock.patch.dict(os.environ, variables, clear=True):
-        draw(spans, session.manager.clock.now_us, Screen(), False)
+        screen = Screen()
+        screen.write(drawn_for(screen, spans, session.manager.clock.now_us, False))
 
 
 def at_terminal(**variables: str) -> str:
@@ -129,11 +130,11 @@ class StderrTests(unittest.TestCase):
         self.assertEqual(code, 0)
 
     def test_drawing_on_what_is_closed_is_quiet(self) -> None:
-        """`draw` drops what it cannot write."""
+        """What cannot be written is dropped."""
         with helpers.descriptors(0, 1, None):
-            result = draw([], 0, Screen(), False)
+            result = Screen().write(drawn_for(Screen(), [], 0, False))
 
-        self.assertIsNone(result)
+        self.assertFalse(result)
 
     def test_closed_stderr_harms_nothing(self) -> None:
         """Where stderr is closed or its reader has gone, the answers are the same."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import tempfile
 import unittest
 
@@ -18,11 +19,14 @@ try:
 except ImportError as error:
     raise unittest.SkipTest(f"opentelemetry-proto is not installed: {error}") from None
 
+from tests.backend import Backend
 from tests.helpers import envelope, line_of, run_here
 from tests.otlp_cases import RandomSpans, nested, whole
 from tracer import Attributes, Link, Span, __version__
 from tracer.export.file import FileExporter
+from tracer.export.http import HttpExporter
 from tracer.export.otlp import LEVELS
+from tracer.export.reading import spans_in
 from tracer.span import STATUSES
 
 
@@ -36,6 +40,11 @@ def parsed(line: bytes) -> trace_pb2.TracesData:
                     message[name] = base64.b64encode(bytes.fromhex(message[name])).decode()
     message = json_format.Parse(json.dumps(traces), trace_pb2.TracesData(), ignore_unknown_fields=False)
     return trace_pb2.TracesData.FromString(message.SerializeToString())
+
+
+def in_hex(found: re.Match[str]) -> str:
+    """Write an id in hex that protobuf has written in base64."""
+    return f'{found[1]}"{base64.b64decode(found[2]).hex()}"'
 
 
 def value_of(value: AnyValue) -> tuple[str | None, object]:
@@ -68,12 +77,12 @@ def sent_value(value: object, levels: int = LEVELS) -> tuple[str | None, object]
         return "string_value", whole(json.dumps(value, ensure_ascii=False))
     if isinstance(value, list):
         return "array_value", [sent_value(item, levels - 1) for item in value]
-    return "kvlist_value", [(whole(key), sent_value(item, levels - 1)) for key, item in value.items()]
+    return "kvlist_value", list({whole(key): sent_value(item, levels - 1) for key, item in value.items()}.items())
 
 
 def sent_attributes(attributes: Attributes) -> tuple[list[tuple], int]:
     """Return what a message has to have: attributes, and how many were dropped."""
-    return [(whole(key), sent_value(value)) for key, value in attributes.items()], attributes.dropped
+    return list({whole(key): sent_value(value) for key, value in attributes.items()}.items()), attributes.dropped
 
 
 def name_of(span: Span) -> str:
@@ -148,6 +157,20 @@ class ProtoTests(unittest.TestCase):
 
                 self.check_all(read, [span for span in sent if span.flags & 1])
 
+    def test_requests_are_read_too(self) -> None:
+        """What goes to a URL is read as strictly, and says what was sent."""
+        backend = Backend()
+        self.addCleanup(backend.close)
+        exporter = HttpExporter(backend.url, {"OTEL_SERVICE_NAME": "own"}, self.fail)
+        sent = RandomSpans(9).make(300)
+        for span in sent:
+            exporter.add(span)
+
+        self.assertEqual(exporter.close([], 0, ""), 0)
+        bodies = [backend.request().body for _ in range(backend.requests.qsize())]
+        read = [resource for body in bodies for resource in parsed(body).resource_spans]
+        self.check_all(read, [span for span in sent if span.flags & 1])
+
     def check_all(self, read: list[trace_pb2.ResourceSpans], sent: list[Span]) -> None:
         """Compare everything in a file with the spans that were sent."""
         found: dict[str, list[trace_pb2.Span]] = {}
@@ -162,6 +185,26 @@ class ProtoTests(unittest.TestCase):
         for service, messages in found.items():
             for message, span in zip(messages, [span for span in sent if name_of(span) == service]):
                 self.check(message, span)
+
+    def test_every_json_of_protobuf_is_read(self) -> None:
+        """`--draw` reads fields by both of their names and enums by names, as protobuf itself writes them."""
+        file = FileExporter(self.path, {"OTEL_SERVICE_NAME": "own"}, self.fail)
+        for span in RandomSpans(1).make(100):
+            file.add(span)
+        file.close([], 0, "")
+        expected = [
+            repr((span.name, span.kind, span.status, span.attributes)) for span in spans_in([self.path], self.fail)
+        ]
+        messages = [parsed(line) for line in self.lines()]
+        for options in ({"preserving_proto_field_name": True}, {"use_integers_for_enums": True}):
+            with open(self.path, "w") as written:
+                for message in messages:
+                    text = json_format.MessageToJson(message, indent=None, **options)
+                    text = re.sub(r'((?:trace|(?:parent_?)?span)_?id": )"([^"]*)"', in_hex, text, flags=re.IGNORECASE)
+                    written.write(text + "\n")
+            found = spans_in([self.path], self.fail)
+
+            self.assertEqual([repr((span.name, span.kind, span.status, span.attributes)) for span in found], expected)
 
     def test_deepest_values_are_taken(self) -> None:
         """Objects and lists as deep as a message may have them are read, wherever they stand."""

@@ -4,9 +4,10 @@ Where we differ on purpose (ids, times, scope and resource are nobody's opinion 
 - flags: the SDK leaves out the trace flags, which `trace.proto` has in bits 0 to 7.  And a span of ours does not know
   whether its parent or a link is remote, which empty bits 8 and 9 say; the SDK always knows.
 - An empty list or object in a value: ours has its empty `values`, the SDK's has none.  For protobuf it is the same.
+- A null: ours is a key without a value, the SDK's has an empty one.  For protobuf it is the same.
 - A time of 0, which is where the simulated clock starts: the SDK leaves it out.
 - An integer beyond 64 bits: the SDK writes an `intValue` that no parser takes; ours is a string.
-- A value deeper than 30 levels: the SDK writes all of it, which protobuf's parsers refuse; ours goes on as JSON text.
+- A value deeper than 28 levels: the SDK writes all of it, which protobuf's parsers refuse; ours goes on as JSON text.
 - A lone surrogate: the SDK writes it as it is, which protobuf's parsers refuse; ours is U+FFFD.
 Integers and deep values are made alike before they go to the SDK, in `taken`; strings have no lone surrogates here.
 """
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import io
 import json
+import tempfile
 import unittest
 
 try:
@@ -31,6 +33,7 @@ from tests.otlp_cases import HOSTILE, RandomSpans, whole
 from tracer import Attributes, Span, SpanContext
 from tracer.address import BARE
 from tracer.export.otlp import LEVELS, Resources, lines
+from tracer.export.reading import spans_in
 
 #: The hostile strings that are text.
 TEXTS = tuple(text for text in HOSTILE if text == whole(text))
@@ -131,13 +134,21 @@ def comparable(span: dict) -> object:
 
 
 def without_empty_values(message: object) -> object:
-    """Take empty `values` away, at any depth, and an event's time that is 0."""
+    """Take an empty `values` or `value` away, at any depth, and an event's time that is 0."""
     if isinstance(message, list):
         return [without_empty_values(item) for item in message]
     if not isinstance(message, dict):
         return message
-    empty = {"values": [], "timeUnixNano": "0"}
+    empty = {"values": [], "value": {}, "timeUnixNano": "0"}
     return {name: without_empty_values(value) for name, value in message.items() if empty.get(name) != value}
+
+
+def drawn(span: Span) -> tuple[object, ...]:
+    """Return all of a span that a picture shows."""
+    events = [(event.name, event.timestamp_us, list(event.attributes)) for event in span.events]
+    parent = span.parent and span.parent.hex_id
+    identity = (span.trace_id, span.hex_id, parent, span.name, span.kind, span.start_us, span.end_us)
+    return (*identity, span.status, span.error, list(span.attributes), events)
 
 
 class SdkTests(unittest.TestCase):
@@ -161,6 +172,16 @@ class SdkTests(unittest.TestCase):
             traces["resourceSpans"][0]["scopeSpans"][0].update(scope={}, spans=[])
 
         self.assertEqual(ours, theirs)
+
+    def test_file_of_the_sdk_is_read(self) -> None:
+        """What `--draw` reads in the SDK's file are the spans that the SDK was given."""
+        spans = [span for span in made(3, 200) if span.end_us]
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(sdk_line(spans).encode())
+            file.flush()
+            found = spans_in([file.name], self.fail)
+
+        self.assertEqual([drawn(span) for span in found], [drawn(span) for span in spans])
 
     def test_flags_differ_as_listed(self) -> None:
         """Without the trace flags, a root's flags are the SDK's."""

@@ -1,14 +1,19 @@
 """Ended spans for OpenTelemetry's backends: the format, and where it goes.
 
-An exporter is whatever has the three methods of `Exporter`.  Read next: `otlp.py` for the format, `file.py` for a file.
+An exporter is whatever has the three methods of `Exporter`.  Read next: `otlp.py` for the format, `file.py` for a file,
+`http.py` for a URL.
 """
 
 from __future__ import annotations
 
+import re
+
+from ..errors import quoted
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import Protocol
+    from collections.abc import Iterable, Mapping
+    from typing import Callable, Protocol
 
     from ..span import Span
 
@@ -31,3 +36,67 @@ if TYPE_CHECKING:
             Returns:
                 How many spans were lost; the exporter has said so itself.
             """
+
+
+# What is meant for a URL, right or wrong; a file of such a name is called ./http:...
+_URL = re.compile(r"https?:|[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+
+
+def opened(destinations: list[str], environment: Mapping[str, str], say: Callable[[str], None]) -> Exporter:
+    """Open what ended spans go to.
+
+    Args:
+        destinations: files and URLs.
+        environment: what OpenTelemetry's variables are read from.
+        say: takes a sentence about what is wrong.
+    Raises:
+        ValueError: one of them cannot be opened; it says so in a sentence.
+    """
+    # Files first: they have their spans before anybody waits for a backend.
+    exporters = [
+        _opened(place, environment, say) for place in sorted(destinations, key=lambda text: bool(_URL.match(text)))
+    ]
+    return exporters[0] if len(exporters) == 1 else Exporters(exporters)
+
+
+def _opened(destination: str, environment: Mapping[str, str], say: Callable[[str], None]) -> Exporter:
+    if _URL.match(destination):
+        from .http import HttpExporter
+
+        try:
+            return HttpExporter(destination, environment, say)
+        except ValueError as error:
+            # A URL may hold a password, so it is not shown.
+            raise ValueError(f"cannot export to the URL: {error}") from None
+    from .file import FileExporter
+
+    try:
+        return FileExporter(destination, environment, say)
+    except OSError as error:
+        raise ValueError(f"cannot export to {quoted(destination)}: {error.strerror}") from None
+
+
+class Exporters:
+    """Several exporters as one; each method does what it does in `Exporter`, with each of them in turn.
+
+    Args:
+        exporters: these.
+    """
+
+    def __init__(self, exporters: list[Exporter]) -> None:
+        self._exporters = exporters
+
+    def add(self, span: Span) -> None:
+        """Take an ended span."""
+        for exporter in self._exporters:
+            exporter.add(span)
+
+    def flush(self) -> None:
+        """Send the spans that were added."""
+        for exporter in self._exporters:
+            exporter.flush()
+
+    def close(self, open_spans: Iterable[Span], now_us: int, why: str) -> int:
+        """Send what is left; return how many spans were lost, once for each way that one was lost on."""
+        spans = list(open_spans)
+        return sum([exporter.close(spans, now_us, why) for exporter in self._exporters])

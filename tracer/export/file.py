@@ -1,7 +1,8 @@
 """Ended spans in a file, for OpenTelemetry's backends.
 
 Owns the exported file: a span is in it, in a whole line, before anybody is told of its end.  What the line says is up to
-`otlp.py`.  Imported only where `--export` asks for it.  Trap: a disk can fill up in the middle of a line.
+`otlp.py`.  Imported only where `--export` asks for it.
+Traps: a disk can fill up in the middle of a line; the file can be moved away or cut to nothing while it is written to.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ import errno
 import os
 import stat
 from collections import deque
-from copy import copy
 
 from ..errors import quoted
+from ..process import open_to_append
 from ..trace_context import SAMPLED
-from .otlp import Resources, lines
+from .otlp import Resources, ended, lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,10 +25,10 @@ if TYPE_CHECKING:
     from ..span import Span
     from .otlp import Line
 
-#: Windows alone would write other ends of lines.
-_BINARY = getattr(os, "O_BINARY", 0)
 #: Spans that the file did not take are kept up to this many bytes of lines; past it the newcomers are lost.
 UNSAVED_BYTES = 1 << 23
+
+_STREAMS = ("stdin, which is read", "stdout, which carries the replies alone", "stderr, which is for sentences")
 
 
 class FileExporter:
@@ -38,27 +39,22 @@ class FileExporter:
         environment: see `Resources`.
         say: takes a sentence about what is wrong.
     Raises:
-        OSError: it cannot be opened, or is stdout.
+        OSError: it cannot be opened, or is stdin, stdout or stderr.
     """
 
     def __init__(self, path: str, environment: Mapping[str, str], say: Callable[[str], None]) -> None:
         self._path = path
         self._say = say
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | _BINARY, 0o666)
-        status = os.fstat(self._descriptor)
-        if not stat.S_ISCHR(status.st_mode) and os.path.samestat(status, os.fstat(1)):
-            os.close(self._descriptor)
-            raise OSError(errno.EBUSY, "it is stdout, which carries the replies alone")
-        # The size of the file up to the end of its last whole line, and whether a piece of another one follows.
-        self._size = status.st_size
-        self._torn = stat.S_ISREG(status.st_mode) and not _ends_whole(path, status.st_size)
+        self._take(_opened_for_reader(path, say))
         self._resources = Resources(environment, say)
         self._ended: list[Span] = []
         # Lines that the file did not take, and the bytes in them.
         self._unsaved: deque[Line] = deque()
         self._unsaved_bytes = 0
         self._lost = 0
-        self._complained = False
+        # How many spans were written to a file that could not be closed.
+        self._doubtful = 0
+        self._is_failing = False
 
     def add(self, span: Span) -> None:
         """Take an ended span, for the next flush; one whose trace is not sampled is passed over."""
@@ -77,13 +73,13 @@ class FileExporter:
         Args, Returns: see `Exporter`.
         """
         self.flush()
-        self._save(_ended(span, now_us, why) for span in open_spans if span.flags & SAMPLED)
+        self._save(ended(span, now_us, why) for span in open_spans if span.flags & SAMPLED)
         self._write_unsaved()
-        os.close(self._descriptor)
+        self._close()
         lost = self._lost + sum([line.spans for line in self._unsaved])
         if lost:
             self._say(f"{lost} {'span was' if lost == 1 else 'spans were'} lost: {quoted(self._path)} took no more")
-        return lost
+        return lost + self._doubtful
 
     def _save(self, spans: Iterable[Span]) -> None:
         for line in lines(spans, self._resources):
@@ -93,17 +89,57 @@ class FileExporter:
 
     def _write_unsaved(self) -> None:
         try:
+            if self._unsaved:
+                self._follow()
             while self._unsaved:
-                self._append(self._unsaved[0].data)
+                line = self._unsaved[0]
+                self._append(line.data)
+                self._written += line.spans
                 self._unsaved_bytes -= len(self._unsaved.popleft().data)
         except OSError as error:
-            if not self._complained:
-                self._complained = True
+            if not self._is_failing:
                 self._say(f"cannot write {quoted(self._path)}: {error.strerror}; trying again with the next spans")
+            self._is_failing = True
             while self._unsaved_bytes > UNSAVED_BYTES and len(self._unsaved) > 1:
                 line = self._unsaved.pop()
                 self._unsaved_bytes -= len(line.data)
                 self._lost += line.spans
+        else:
+            if self._is_failing:
+                self._say(f"{quoted(self._path)} takes spans again")
+            self._is_failing = False
+
+    def _follow(self) -> None:
+        """Open the file again if its name has come to mean another one, or none: it was moved away or removed."""
+        try:
+            status = os.stat(self._path)
+            if os.path.samestat(status, self._status):
+                # It may have been cut to nothing, and others may write to it too.
+                self._size = status.st_size
+                return
+        except OSError:
+            pass
+        descriptor = _opened(self._path)
+        self._close()
+        self._take(descriptor)
+
+    def _take(self, descriptor: int) -> None:
+        """Write to this file from now on."""
+        self._descriptor = descriptor
+        self._status = os.fstat(descriptor)
+        # The size of the file up to the end of its last whole line, and whether a piece of another one follows.
+        self._size = self._status.st_size
+        self._torn = stat.S_ISREG(self._status.st_mode) and self._size > 0 and not _ends_whole(self._path)
+        # How many spans have been written to it.
+        self._written = 0
+
+    def _close(self) -> None:
+        """Close the file; where that fails, nobody knows which of its spans it keeps."""
+        try:
+            os.close(self._descriptor)
+        except OSError as error:
+            self._doubtful += self._written
+            self._say(f"cannot close {quoted(self._path)}: {error.strerror}; {self._written} of its spans may be lost")
 
     def _append(self, line: bytes) -> None:
         data = memoryview(b"\n" + line if self._torn else line)
@@ -130,21 +166,39 @@ class FileExporter:
         self._torn = True
 
 
-def _ended(span: Span, now_us: int, why: str) -> Span:
-    """Return a copy of an open span that has ended by an error: the span itself is still listed and drawn as open."""
-    ended = copy(span)
-    ended.end_us = max(now_us, span.start_us)
-    ended.status, ended.error = "ERROR", why
-    return ended
+def _opened_for_reader(path: str, say: Callable[[str], None]) -> int:
+    """Open a file as `_opened` does, but wait for the reader of a named pipe, and say so."""
+    try:
+        return _opened(path)
+    except OSError as error:
+        if error.errno != errno.ENXIO or not stat.S_ISFIFO(os.stat(path).st_mode):
+            raise
+    say(f"waiting until somebody reads {quoted(path)}, which is a named pipe")
+    return _opened(path, waits=True)
 
 
-def _ends_whole(path: str, size: int) -> bool:
+def _opened(path: str, waits: bool = False) -> int:
+    """Open a file to append to, and return its descriptor.
+
+    Raises:
+        OSError: it cannot be opened, or is stdin, stdout or stderr; or it is a named pipe that nobody reads, which is not
+            to be waited for.
+    """
+    descriptor = open_to_append(path, waits)
+    status = os.fstat(descriptor)
+    for standard, what in enumerate(_STREAMS):
+        # A terminal may show them all, and nothing is mixed up in the null device.
+        if not stat.S_ISCHR(status.st_mode) and os.path.samestat(status, os.fstat(standard)):
+            os.close(descriptor)
+            raise OSError(errno.EBUSY, f"it is {what}")
+    return descriptor
+
+
+def _ends_whole(path: str) -> bool:
     """Tell whether a file ends with a whole line; one that may not be read is taken not to."""
-    if not size:
-        return True
     try:
         with open(path, "rb", buffering=0) as file:
-            file.seek(size - 1)
+            file.seek(-1, os.SEEK_END)
             return file.read(1) == b"\n"
     except OSError:
         return False

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import json
 import re
+from copy import copy
 from itertools import islice
 from typing import NamedTuple
 
-from ..errors import quoted
 from ..span import KINDS, STATUSES
 from ..version import __version__
+from .environment import pairs_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,9 +33,10 @@ if TYPE_CHECKING:
 LINE_CHARACTERS = 1 << 18
 #: Spans that are written at once, as long as a line has room for them.
 SPANS_AT_ONCE = 512
-#: Levels of lists and objects in a value; what lies deeper is written as a string of JSON.  Protobuf's parsers give up
-#: past 100 nested messages; an object takes three a level, and the value of an event's attribute is the seventh.
-LEVELS = 30
+#: Levels of lists and objects in a value; what lies deeper is written as a string of JSON.  The value of an event's attribute
+#: is the seventh message, and an object takes three messages a level and four brackets; protobuf's parsers give up past 100
+#: nested messages, Rust's serde_json past 127 nested brackets.
+LEVELS = 28
 
 # Bit 8 of a span's flags says that it is known whether its parent is remote, bit 9 that it is.  For a root, which has no
 # parent, it is known.  For others it is not: a span does not keep whether its parent was named by an id or a traceparent.
@@ -48,7 +50,6 @@ _SCOPE = {"name": "tracer", "version": __version__}
 
 # An escape in a JSON text: a pair of surrogates, a lone one, or any other.
 _ESCAPE = re.compile(r"\\(?:ud[89ab]..\\ud[c-f]..|(ud[89a-f]..)|.)")
-_PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})?")
 
 
 # -- OTLP's messages --
@@ -94,6 +95,14 @@ def span_message(span: Span) -> Message:
     }
 
 
+def ended(span: Span, now_us: int, why: str) -> Span:
+    """Return a copy of an open span that has ended by an error: the span itself is still listed and drawn as open."""
+    copied = copy(span)
+    copied.end_us = max(now_us, span.start_us)
+    copied.status, copied.error = "ERROR", why
+    return copied
+
+
 def event_message(event: Event) -> Message:
     """Build an event."""
     return {"timeUnixNano": _nanoseconds(event.timestamp_us), "name": event.name, **_attributes(event.attributes)}
@@ -119,8 +128,14 @@ def status_message(status: str, error: str | None) -> Message:
 
 
 def key_values(members: Mapping[str, Any], levels: int = LEVELS) -> list[Message]:
-    """Build attributes, or the members of an object."""
-    return [{"key": key, "value": any_value(value, levels)} for key, value in members.items()]
+    """Build attributes, or the members of an object; keys stay unique, or a backend refuses the whole request."""
+    # Keys may become one when their lone surrogates become U+FFFD; the last one counts.
+    unique = {key if key.isascii() else _whole(key): value for key, value in members.items()}
+    # Not `"value":{}` for null, which says the same to protobuf: receivers in Rust refuse it.
+    return [
+        {"key": key} if value is None else {"key": key, "value": any_value(value, levels)}
+        for key, value in unique.items()
+    ]
 
 
 def any_value(value: Any, levels: int = LEVELS) -> Message:
@@ -140,6 +155,11 @@ def any_value(value: Any, levels: int = LEVELS) -> Message:
     if isinstance(value, dict):
         return {"kvlistValue": {"values": key_values(value, levels - 1)}}
     return {"arrayValue": {"values": [any_value(item, levels - 1) for item in value]}}
+
+
+def _whole(text: str) -> str:
+    """Put U+FFFD in the place of each lone surrogate."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _attributes(attributes: Attributes) -> Message:
@@ -165,39 +185,6 @@ def _nanoseconds(time_us: int) -> str:
 # -- resources --
 
 
-def resource_attributes(variable: str) -> dict[str, str]:
-    """Read what OTEL_RESOURCE_ATTRIBUTES holds: `key=value,key=value`, percent-encoded.
-
-    An equals sign in a value is taken as it is: there is no doubt what it means.
-
-    Raises:
-        ValueError: it holds something else; then nothing in it counts.
-    Source: OpenTelemetry, resource/sdk, Specifying resource information via an environment variable.
-    """
-    attributes = {}
-    for pair in variable.split(","):
-        if not pair.strip():
-            continue
-        key, equals, value = (_percent_decoded(part.strip()) for part in pair.partition("="))
-        if not (key and equals):
-            raise ValueError(f"{quoted(pair.strip())} is no key=value")
-        attributes[key] = value
-    return attributes
-
-
-def _percent_decoded(text: str) -> str:
-    """Decode percent-encoded UTF-8.
-
-    Raises:
-        ValueError: a percent sign without two hex digits, or no UTF-8.
-    """
-    try:
-        data = text.encode(errors="surrogateescape")
-        return _PERCENT.sub(lambda escape: bytes((int(escape[1] or b"", 16),)), data).decode()
-    except ValueError:
-        raise ValueError(f"{quoted(text)} is no percent-encoded UTF-8") from None
-
-
 class Resources:
     """The resource of each service.
 
@@ -209,7 +196,7 @@ class Resources:
     def __init__(self, environment: Mapping[str, str], say: Callable[[str], None]) -> None:
         self._others: dict[str, str] = {}
         try:
-            self._others = resource_attributes(environment.get("OTEL_RESOURCE_ATTRIBUTES", ""))
+            self._others = pairs_in(environment.get("OTEL_RESOURCE_ATTRIBUTES", ""))
         except ValueError as error:
             say(f"OTEL_RESOURCE_ATTRIBUTES is passed over: {error}")
         named = self._others.pop("service.name", None)
@@ -231,19 +218,24 @@ class Line(NamedTuple):
     spans: int
 
 
-def lines(spans: Iterable[Span], resources: Resources) -> Iterator[Line]:
+def lines(
+    spans: Iterable[Span],
+    resources: Resources,
+    at_once: int = SPANS_AT_ONCE,
+    most_characters: int = LINE_CHARACTERS,
+) -> Iterator[Line]:
     """Put spans together by the service that made them; yield lines of a bounded size."""
     rest = iter(spans)
-    while batch := list(islice(rest, SPANS_AT_ONCE)):
-        yield from _fitted(batch, resources)
+    while batch := list(islice(rest, at_once)):
+        yield from _fitted(batch, resources, most_characters)
 
 
-def _fitted(spans: list[Span], resources: Resources) -> Iterator[Line]:
+def _fitted(spans: list[Span], resources: Resources, most_characters: int) -> Iterator[Line]:
     """Write spans as one line, or where it would be too long as two, of half of them each."""
     text = encoded(traces_data(spans, resources)) + "\n"
-    if len(text) <= LINE_CHARACTERS or len(spans) == 1:
+    if len(text) <= most_characters or len(spans) == 1:
         yield Line(text.encode(), len(spans))
         return
     half = len(spans) // 2
-    yield from _fitted(spans[:half], resources)
-    yield from _fitted(spans[half:], resources)
+    yield from _fitted(spans[:half], resources, most_characters)
+    yield from _fitted(spans[half:], resources, most_characters)

@@ -1,6 +1,6 @@
 """Spans as a picture in a terminal: a waterfall of the traces, a line a span.
 
-Owns the picture.  `render` does no input or output; `draw` shows what it makes on a screen.
+Owns the picture.  `render` does no input or output; `drawn_for` looks at the screen.
 Strategy: the spans become rows in the order of their lines, the rows decide the columns, then each line is written.
 Trap: names are anybody's text, so every one goes through `Pen`, which lets nothing out whose width is not known.
 """
@@ -70,11 +70,11 @@ def render(
     return "\n".join(lines) + "\n"
 
 
-def draw(spans: Sequence[Span], now_us: int, screen: Screen, with_details: bool) -> None:
-    """Draw spans on a screen, as it is: terminal or not, wide or narrow, closed or of any encoding."""
+def drawn_for(screen: Screen, spans: Sequence[Span], now_us: int, with_details: bool) -> str:
+    """Draw spans for a screen as it is, terminal or not, wide or narrow, of any encoding; see `render`."""
     width = min(max(screen.columns() or USUAL, NARROWEST), WIDEST)
     unicode = Pen.is_drawable(screen.encoding)
-    screen.write(render(spans, now_us, width, unicode, screen.is_colourful(), with_details))
+    return render(spans, now_us, width, unicode, screen.is_colourful(), with_details)
 
 
 class _Picture:

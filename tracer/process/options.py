@@ -16,7 +16,7 @@ from ..lines import MAX_LINE_BYTES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from argparse import ArgumentError
+    from argparse import ArgumentError, ArgumentParser
     from typing import Any, Callable
 
 _CLOCKS = ("auto", "simulated", "real")
@@ -30,10 +30,13 @@ class _Value:
         expected: the same in words.
         read: returns what is made of a text, None where it is not of this form.
         help: what the option does.
+        action: what argparse does with what is read.
     """
 
-    def __init__(self, metavar: str, expected: str, read: Callable[[str], Any], help: str) -> None:
-        self.metavar, self.expected, self.help = metavar, expected, help
+    def __init__(
+        self, metavar: str, expected: str, read: Callable[[str], Any], help: str, action: str = "store"
+    ) -> None:
+        self.metavar, self.expected, self.help, self.action = metavar, expected, help, action
         self._read = read
 
     def __call__(self, text: str) -> Any:
@@ -65,10 +68,11 @@ _VALUES = {
     ),
     "--tick-us": _whole(0, MAX_TIMESTAMP_US, f"microseconds that the simulated clock adds a line (default {TICK_US})"),
     "--export": _Value(
-        "FILE",
-        "a file (stdout is for the replies)",
+        "FILE|URL",
+        "a file or a URL (stdout is for the replies)",
         lambda text: None if text == "-" else text,
-        "append ended spans to FILE as OpenTelemetry JSON lines",
+        "append ended spans to FILE as OpenTelemetry JSON lines, or send them to URL; may be given more than once",
+        action="append",
     ),
     "--max-open-spans": _whole(1, sys.maxsize, f"spans that may be open at once (default {OPEN_SPANS})"),
     "--keep-ended": _whole(0, sys.maxsize, f"ended spans that are kept for get_span (default {ENDED_SPANS})"),
@@ -99,8 +103,9 @@ class Options:
 
     clock = "auto"
     tick_us = TICK_US
-    export: str | None = None
+    export: list[str] | None = None
     timeline = False
+    draw: list[str] | None = None
     max_open_spans = OPEN_SPANS
     keep_ended = ENDED_SPANS
     max_line_bytes = MAX_LINE_BYTES
@@ -116,6 +121,25 @@ def parse_options(arguments: list[str], version: str) -> Options:
     if not arguments:
         return Options()
     import argparse
+
+    parser = _parser(version)
+    try:
+        # argparse sets a default only where the namespace has none, so those of Options stand, and what is set was given.
+        options, rest = parser.parse_known_args(arguments, Options())
+    except argparse.ArgumentError as error:
+        parser.error(_plain(error))
+    if rest and rest[0] != "-" and rest[0].startswith("-"):
+        parser.error(f"there is no option {quoted(rest[0])}")
+    if rest:
+        parser.exit(2, f"{parser.prog} reads from stdin: {parser.prog} < FILE\n")
+    serving = sorted(vars(options).keys() - {"draw", "verbose"})
+    if options.draw and serving:
+        parser.error(f"--draw serves nobody, so --{serving[0].replace('_', '-')} does not go with it")
+    return options
+
+
+def _parser(version: str) -> ArgumentParser:
+    import argparse
     import textwrap
 
     parser = argparse.ArgumentParser(
@@ -127,20 +151,13 @@ def parse_options(arguments: list[str], version: str) -> Options:
         exit_on_error=False,
     )
     for option, value in _VALUES.items():
-        parser.add_argument(option, type=value, metavar=value.metavar, help=value.help)
+        parser.add_argument(option, type=value, metavar=value.metavar, help=value.help, action=value.action)
     for option, text in _SWITCHES.items():
         parser.add_argument(option, action="store_true", help=text)
+    draw = "draw the spans in files of OpenTelemetry JSON lines (- is stdin) on stdout, and serve nobody"
+    parser.add_argument("--draw", nargs="+", action="extend", metavar="FILE", help=draw)
     parser.add_argument("--version", action="version", version=f"tracer {version}")
-    try:
-        # argparse sets a default only where the namespace has none, so those of Options stand.
-        options, rest = parser.parse_known_args(arguments, Options())
-    except argparse.ArgumentError as error:
-        parser.error(_plain(error))
-    if rest and rest[0] != "-" and rest[0].startswith("-"):
-        parser.error(f"there is no option {quoted(rest[0])}")
-    if rest:
-        parser.exit(2, f"{parser.prog} reads from stdin: {parser.prog} < FILE\n")
-    return options
+    return parser
 
 
 def _program() -> str:

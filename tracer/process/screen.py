@@ -21,20 +21,27 @@ class Screen:
     """What a person reads.
 
     Args:
-        descriptor: where stderr is.
+        descriptor: 2, where stderr is, or 1 for stdout.
     """
 
     def __init__(self, descriptor: int = 2) -> None:
         self._descriptor = descriptor
         self._tries = TRIES
         #: The encoding of what is written.
-        self.encoding = "ascii" if _is_c_locale() else getattr(sys.stderr, "encoding", None) or "ascii"
+        self.encoding = (
+            "ascii"
+            if _is_c_locale()
+            else getattr(sys.stdout if descriptor == 1 else sys.stderr, "encoding", None) or "ascii"
+        )
+
+    def encoded(self, text: str) -> bytes:
+        """Return the bytes of a text; what they do not have is shown by escapes."""
+        return text.encode(self.encoding, "backslashreplace")
 
     def write(self, text: str) -> bool:
         """Write a text; return whether all of it was taken, else the rest is dropped."""
-        data = text.encode(self.encoding, "backslashreplace")
         try:
-            return self._write(data)
+            return self._write(self.encoded(text))
         except OSError:
             return False
 

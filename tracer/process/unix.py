@@ -124,6 +124,19 @@ def write_at_once(data: bytes, descriptor: int) -> int:
     return 0
 
 
+def leave_signals_to_others() -> None:
+    """Let no signal come to this thread: it has to interrupt the one that reads the input."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+
+
+def open_to_append(path: str, waits: bool) -> int:
+    """Open a file, made if there is none, and return its descriptor; a named pipe is waited for until it is read, or not."""
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+    descriptor = os.open(path, flags if waits else flags | os.O_NONBLOCK, 0o666)
+    os.set_blocking(descriptor, True)
+    return descriptor
+
+
 def takes_escapes(descriptor: int) -> bool:
     """Tell whether it is a terminal that takes escape sequences."""
     return os.isatty(descriptor) and os.environ.get("TERM") != "dumb"

@@ -8,6 +8,7 @@ Trap: no signal interrupts a wait for a pipe or a console.  So a thread waits fo
 from __future__ import annotations
 
 import errno
+import os
 import queue
 import signal
 import sys
@@ -88,6 +89,15 @@ def write_at_once(data: bytes, descriptor: int) -> int:
     """Write what is taken; return how many bytes that was.  Trap: a pipe that nobody reads is waited for."""
     with open(descriptor, "wb", buffering=0, closefd=False) as stream:
         return stream.write(data)
+
+
+def leave_signals_to_others() -> None:
+    """Do nothing: no signal interrupts a thread here."""
+
+
+def open_to_append(path: str, waits: bool) -> int:
+    """Open a file, made if there is none, and return its descriptor."""
+    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_BINARY, 0o666)
 
 
 def takes_escapes(descriptor: int) -> bool:

@@ -1,0 +1,192 @@
+"""The node with `--draw`: one picture of files on stdout, and what it says and how it ends when there is none."""
+
+from __future__ import annotations
+
+import io
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+from fcntl import ioctl
+from termios import TIOCSWINSZ
+from unittest import mock
+
+import main
+from tests.helpers import (
+    PATIENCE_SECONDS,
+    SAMPLES,
+    TOP,
+    child_environment,
+    descriptors,
+    line_of,
+    marked,
+    readme,
+    run,
+    run_here,
+    running,
+)
+from tracer.process.complaints import Complaints
+
+SHOP, BANK = (os.path.join(SAMPLES, f"{name}.jsonl") for name in ("shop", "bank"))
+DRAWN = child_environment(COLUMNS="80", PYTHONIOENCODING="utf-8")
+
+
+def picture() -> str:
+    """Return the picture of both samples."""
+    with open(os.path.join(SAMPLES, "draw.txt"), encoding="utf-8") as file:
+        return file.read()
+
+
+class DrawOptionTests(unittest.TestCase):
+    """`--draw` through the whole command."""
+
+    def test_files_are_one_picture(self) -> None:
+        """The spans of a trace from two files, ours and another exporter's, stand in one tree; stdin is not read."""
+        for order in ((SHOP, BANK), (BANK, SHOP, BANK)):
+            with self.subTest(order), running("--draw", *order, env=DRAWN) as process:
+                self.assertEqual(process.wait(PATIENCE_SECONDS), 0)
+
+                self.assertEqual(process.stdout.read().decode(), picture())
+                self.assertEqual(process.stderr.read(), b"")
+
+    def test_option_may_be_given_again(self) -> None:
+        """`--draw a --draw b` is `--draw a b`, and with `--verbose` the details stand below each span."""
+        process = run(b"", "--draw", SHOP, "--verbose", "--draw", BANK, env=DRAWN)
+        shown = process.stdout.decode().splitlines()
+
+        self.assertEqual(process.returncode, 0)
+        self.assertEqual([line for line in shown if line in picture().splitlines()], picture().splitlines())
+        self.assertEqual(shown[-1].strip(), '× +125 ms exception: exception.type = "Stolen"')
+
+    def test_dash_is_stdin(self) -> None:
+        """What is piped in is drawn as a file is, and called `-`."""
+        with open(BANK, "rb") as file:
+            process = run(file.read() + b"torn", "--draw", SHOP, "-", env=DRAWN)
+
+        self.assertEqual((process.returncode, process.stdout.decode()), (0, picture()))
+        self.assertTrue(
+            process.stderr.startswith(b'tracer: "-": 1 line was passed over, first line 2: '), process.stderr
+        )
+
+    def test_file_that_cannot_be_read_draws_nothing(self) -> None:
+        """One sentence, exit code 2, and nothing of the other files either."""
+        for path, reason in (
+            (SAMPLES, b"Is a directory"),
+            (SHOP + "x", b"No such file or directory"),
+            ("", b"No such"),
+        ):
+            with self.subTest(path):
+                code, out, err = run_here(b"", "--draw", SHOP, path)
+
+                self.assertEqual((code, out, err.count(b"\n")), (2, b"", 1))
+                self.assertIn(b'tracer: cannot read "' + path.encode() + b'": ' + reason, err)
+
+    def test_files_without_spans_are_said(self) -> None:
+        """Where there is nothing to draw, that is what is drawn."""
+        self.assertEqual(run_here(b"", "--draw", os.devnull), (0, b"no spans to draw\n", b""))
+
+    def test_serving_does_not_go_with_it(self) -> None:
+        """An option of serving is refused by its name, whatever its value."""
+        for option, *value in (
+            ("--clock", "auto"),
+            ("--tick-us", "5000"),
+            ("--export", "spans.jsonl"),
+            ("--timeline",),
+            ("--max-open-spans", "100000"),
+            ("--keep-ended", "1"),
+            ("--max-line-bytes", "9"),
+        ):
+            with self.subTest(option):
+                code, out, err = run_here(b"", option, *value, "--draw", SHOP)
+
+                self.assertEqual((code, out), (2, b""))
+                self.assertIn(f": error: --draw serves nobody, so {option} does not go with it\n".encode(), err)
+
+    def test_open_span_lasts_up_to_the_latest_time(self) -> None:
+        """A span without an end is drawn as open, up to the last moment that the files tell of."""
+        span = {"traceId": "a" * 32, "spanId": "b" * 16, "name": "a", "startTimeUnixNano": 5_000}
+        other = {**span, "spanId": "c" * 16, "name": "b", "endTimeUnixNano": 25_000}
+        data = line_of({"resourceSpans": [{"scopeSpans": [{"spans": [span, other]}]}]})
+
+        self.assertIn(b"\na  open  20 us ........", run_here(data, "--draw", "-", COLUMNS="50")[1])
+
+    def test_reader_that_goes_away_and_stdout_that_fails(self) -> None:
+        """They are what they are to the node: 141 without a word, 74 with a sentence."""
+        gone, writer = os.pipe()
+        os.close(gone)
+        closed = os.open(os.devnull, os.O_RDONLY)
+        for stdout, code, sentence in (
+            (writer, 141, b""),
+            (closed, 74, b"tracer: stdin or stdout failed: Bad file descriptor\n"),
+        ):
+            with self.subTest(code), tempfile.TemporaryFile() as stderr:
+                with descriptors(0, stdout, stderr.fileno()):
+                    self.assertEqual(main.main(["--draw", SHOP]), code)
+                os.close(stdout)
+                stderr.seek(0)
+
+                self.assertEqual(stderr.read(), sentence)
+
+    def test_width_and_colour_are_those_of_stdout(self) -> None:
+        """At a terminal the picture is as wide as that, and in colour, wherever stderr goes."""
+        reader, writer = pty.openpty()
+        ioctl(writer, TIOCSWINSZ, struct.pack("HHHH", 24, 44, 0, 0))
+        self.addCleanup(os.close, reader)
+        stream = mock.patch("sys.stdout", io.TextIOWrapper(io.BytesIO(), "utf-8"))
+        with descriptors(0, writer, 2), stream, mock.patch.dict(os.environ, {"TERM": "xterm"}, clear=True):
+            os.close(writer)
+            self.assertEqual(main.draw_files([SHOP], Complaints(False), False), 0)
+        line = os.read(reader, 1 << 16).decode().split("\r\n")[1]
+
+        self.assertIn("\x1b[31m", line)
+        self.assertEqual(len(re.sub(r"\x1b\[[0-9;]+m", "", line)), 44)
+
+    def test_spans_of_nodes_that_were_killed_are_one_trace(self) -> None:
+        """Two nodes after an `init`, each with a file, are killed; a span of the one is the parent of the other's."""
+        with tempfile.TemporaryDirectory() as directory:
+            paths = [os.path.join(directory, name) for name in ("n1", "n2")]
+            create: dict = {"type": "create_span", "msg_id": 2, "name": "front"}
+            for path in paths:
+                with running("--clock", "real", "--export", path) as node:
+                    for body in ({"type": "init", "msg_id": 1, "node_id": "n1"}, create):
+                        node.stdin.write(line_of({"src": "c1", "dest": "n1", "body": body}) + b"\n")
+                        node.stdin.flush()
+                        reply = node.stdout.readline()
+                    found = re.search(rb'"span_id": "([^"]+)".*"traceparent": "([^"]+)"', reply)
+                    node.stdin.write(line_of({"type": "span_end", "span_id": found[1].decode()}) + b"\n")
+                    node.stdin.flush()
+                    node.stdout.readline()
+                    node.kill()
+                create = {**create, "name": "back", "traceparent": found[2].decode()}
+            process = run(b"", "--draw", *paths, env=DRAWN)
+
+        self.assertEqual((process.returncode, process.stderr), (0, b""))
+        header, front, back = process.stdout.decode().splitlines()
+        self.assertIn(": 2 spans, ", header)
+        self.assertTrue(front.startswith("front ") and back.startswith("└ back "), process.stdout)
+
+    def test_node_without_the_option_does_not_load_it(self) -> None:
+        """What reads files is imported only when it is asked for."""
+        command = [sys.executable, "-X", "importtime", os.path.join(TOP, "main.py")]
+        for options, loaded in (((), False), (("--draw", SHOP), True)):
+            with self.subTest(options):
+                done = subprocess.run([*command, *options], input=b"", capture_output=True, env=DRAWN, check=True)
+
+                self.assertEqual(b"tracer.export.reading" in done.stderr, loaded)
+
+
+@unittest.skipUnless(os.path.exists(os.path.join(TOP, "README.md")), "there is no README yet")
+class ReadmeTests(unittest.TestCase):
+    """The README's picture."""
+
+    def test_readme_shows_the_samples_picture(self) -> None:
+        """The block that the README marks as drawn is what the samples give on stdout."""
+        self.assertEqual(marked(readme(), "draw"), f"```text\n{picture()}```\n")
+
+
+if __name__ == "__main__":
+    unittest.main()

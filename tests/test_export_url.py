@@ -1,0 +1,132 @@
+"""The node with `--export URL`: it is slowed by nobody, ends in time, and says what was lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import tempfile
+import threading
+import unittest
+
+from tests.backend import TAKEN, Backend, answer
+from tests.helpers import OF_1970, PATIENCE_SECONDS, child_environment, run_here, running
+from tests.otlp_cases import names_of
+from tests.test_export_option import LIFE, OPENED
+
+AT_ONCE = {"OTEL_BSP_SCHEDULE_DELAY": "0"}
+HASTY = {**AT_ONCE, "OTEL_EXPORTER_OTLP_TIMEOUT": "50"}
+
+
+class ExportUrlTests(unittest.TestCase):
+    """The node and a backend."""
+
+    def backend(self, *answers: object, **options: object) -> Backend:
+        """Start a backend."""
+        backend = Backend(*answers, **options)
+        self.addCleanup(backend.close)
+        return backend
+
+    def test_spans_are_sent(self) -> None:
+        """Replies are the same as without the option; the ended span and the one left open have been sent at the end."""
+        backend = self.backend()
+        code, out, err = run_here(LIFE + OPENED, "--export", backend.url)
+
+        plain = run_here(LIFE + OPENED)
+        self.assertEqual((code, out, err), (plain[0], plain[1], OF_1970 + plain[2]))
+        self.assertEqual(backend.request().names(), ["a", "left"])
+        self.assertEqual(backend.requests.qsize(), 0)
+
+    def test_span_is_sent_while_the_node_runs(self) -> None:
+        """A span is on its way as it ends."""
+        backend = self.backend()
+        with running("--export", backend.url, env=child_environment(**AT_ONCE)) as node:
+            node.stdin.write(LIFE)
+            node.stdin.flush()
+
+            self.assertEqual(backend.request().names(), ["a"])
+
+    def test_option_may_be_given_twice(self) -> None:
+        """A file and two URLs get every span."""
+        backends = self.backend(), self.backend()
+        with tempfile.TemporaryDirectory() as directory:
+            path = os.path.join(directory, "spans.jsonl")
+            places = [backends[0].url, path, f"{backends[1].url}/other"]
+            code, _, _ = run_here(LIFE + OPENED, *(part for place in places for part in ("--export", place)))
+
+            self.assertEqual((code, names_of(path)), (0, ["a", "left"]))
+        requests = [backend.request() for backend in backends]
+        self.assertEqual([request.names() for request in requests], [["a", "left"]] * 2)
+        self.assertEqual([request.line.split()[1] for request in requests], ["/v1/traces", "/other"])
+
+    def test_lost_spans_make_the_exit_code_1(self) -> None:
+        """Whoever answers otherwise than it should, or not at all, has no part in replies; the loss is told at the end."""
+        for backend, variables in (
+            (self.backend(answer("404 No")), {}),
+            (self.backend(listens=False), HASTY),
+            (self.backend(lambda wire: wire.recv(1)), HASTY),
+        ):
+            with self.subTest(variables):
+                code, out, err = run_here(LIFE, "--export", backend.url, **variables)
+
+                self.assertEqual((code, out), (1, run_here(LIFE)[1]))
+                self.assertIn(f'tracer: 1 span was lost on the way to "{backend.url}/v1/traces"\n'.encode(), err)
+
+    def test_loss_on_any_way_is_told(self) -> None:
+        """With several exports one that lost a span makes the exit code 1."""
+        bad, good = self.backend(answer("404 No")), self.backend()
+
+        self.assertEqual(run_here(LIFE, "--export", bad.url, "--export", good.url)[0], 1)
+
+    def test_bad_url_ends_the_node_at_once(self) -> None:
+        """One sentence, exit code 2, and no input is read; a password is not shown."""
+        pem = {"OTEL_EXPORTER_OTLP_CERTIFICATE": "/nowhere"}
+        for url, variables in (("http://", {}), ("ftp://h/x", {}), ("http://u:secret@h", {}), ("https://h", pem)):
+            with self.subTest(url):
+                code, out, err = run_here(LIFE, "--export", url, **variables)
+
+                self.assertEqual((code, out, err.count(b"\n")), (2, b"", 1))
+                self.assertTrue(err.startswith(b"tracer: cannot export to the URL: "), err)
+                self.assertNotIn(b"secret", err)
+
+    def test_file_may_have_a_name_like_a_url(self) -> None:
+        """With `./` before it, it is a file."""
+        with tempfile.TemporaryDirectory() as directory:
+            run_here(LIFE, "--export", os.path.join(directory, "http:"))
+
+            self.assertEqual(os.listdir(directory), ["http:"])
+
+    def test_signal_while_reading_waits_for_room_ends_in_order(self) -> None:
+        """What was read is answered, and every span has been sent."""
+        for number, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
+            goes_on = threading.Event()
+            backend = self.backend(lambda wire, event=goes_on: (event.wait(PATIENCE_SECONDS), wire.sendall(TAKEN)))
+            variables = child_environment(OTEL_BSP_MAX_QUEUE_SIZE="1", **AT_ONCE)
+            with self.subTest(number), running("--export", backend.url, env=variables) as node:
+                node.stdin.write(b"".join(LIFE.replace(b"span1", b"span%d" % each) for each in range(1, 6)))
+                node.stdin.flush()
+                names = backend.request().names()
+                node.send_signal(number)
+                goes_on.set()
+
+                self.assertEqual((node.wait(PATIENCE_SECONDS), node.stderr.read()), (code, OF_1970))
+                self.assertEqual(node.stdout.read().count(b"span_complete"), 5)
+                self.assertEqual([names, *backend.all_names()], [["a"]] * 5)
+
+    def test_second_signal_at_the_end_kills(self) -> None:
+        """Who does not want to wait for a silent backend sends the signal again."""
+        goes_on = threading.Event()
+        self.addCleanup(goes_on.set)
+        backend = self.backend(lambda wire: goes_on.wait(PATIENCE_SECONDS))
+        with running("--export", backend.url, env=child_environment(**AT_ONCE)) as node:
+            node.stdin.write(LIFE)
+            node.stdin.flush()
+            backend.request()
+            node.send_signal(signal.SIGTERM)
+            while node.poll() is None:
+                node.send_signal(signal.SIGTERM)
+
+            self.assertEqual(node.wait(PATIENCE_SECONDS), -signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    unittest.main()

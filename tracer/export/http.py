@@ -1,0 +1,222 @@
+"""Ended spans sent to an OpenTelemetry backend as they end: OTLP over HTTP, in JSON.
+
+Owns the queue between the node and the thread that sends, what is tried again, and what is lost.  `add` is on the node's
+way and only puts a span into the queue; an ended span changes no more, so the thread writes it as JSON.
+Imported only where `--export` names a URL.
+Read next: `connection.py` for one request, `environment.py` for the variables.
+Source: OTLP 1.x, OTLP/HTTP, Failures and Partial Success; OpenTelemetry, trace/sdk, Batching processor.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import math
+from collections import deque
+from random import uniform
+from threading import Condition, Thread
+from time import monotonic
+
+from ..errors import quoted
+from ..process import leave_signals_to_others
+from ..trace_context import SAMPLED
+from .connection import Connection, read_url
+from .environment import settings_in
+from .otlp import Resources, ended, lines
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Callable
+
+    from ..span import Span
+    from .connection import Answer
+    from .otlp import Line
+
+#: A request has no more bytes before it is compressed, unless one span has.
+REQUEST_BYTES = 1 << 20
+#: What is tried again: no answer (0), and what OTLP calls retryable.
+TRANSIENT = {0, 429, 502, 503, 504}
+#: Seconds before the first further try; see `backoff`.
+RETRY_SECONDS = 0.5
+
+
+class HttpExporter:
+    """Send ended spans to a URL.
+
+    Args:
+        url: where to.
+        environment: see `Resources` and `settings_in`.
+        say: takes a sentence about what is wrong.
+    Raises:
+        ValueError: the URL is none, or a certificate cannot be read.
+    """
+
+    def __init__(self, url: str, environment: Mapping[str, str], say: Callable[[str], None]) -> None:
+        target = read_url(url)
+        self._name = quoted(target.shown)
+        self._say = say
+        self._settings = settings_in(environment, say)
+        self._batch_size = min(self._settings.batch_size, self._settings.queue_size)
+        self._connection = Connection(target, self._settings)
+        self._resources = Resources(environment, say)
+        self._queue: deque[Span] = deque()
+        # Guards the queue, and is notified of what somebody may wait for.
+        self._changed = Condition()
+        # Spans that came, and spans that the backend has taken.
+        self._came = self._taken = 0
+        # Whether the backend does not answer, so that nobody waits for it.
+        self._is_out = False
+        # How many tries in a row have failed; times of the monotonic clock: when to try again, and when to give up.
+        self._failures = 0
+        self._next_try = 0.0
+        self._end = math.inf
+        self._last_told = ""
+        self._thread = Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def add(self, span: Span) -> None:
+        """Take an ended span; wait for room if there is none but a backend that answers, else the span is lost.
+
+        A span whose trace is not sampled is passed over.
+        """
+        if not span.flags & SAMPLED:
+            return
+        self._came += 1
+        with self._changed:
+            if self._is_full():
+                self._changed.wait_for(lambda: self._is_out or not self._is_full())
+                if self._is_full():
+                    return
+            self._queue.append(span)
+            if len(self._queue) in (1, self._batch_size):
+                self._changed.notify_all()
+
+    def flush(self) -> None:
+        """Do nothing: spans are under way as soon as they are added, and nobody waits for a backend."""
+
+    def close(self, open_spans: Iterable[Span], now_us: int, why: str) -> int:
+        """Send what is left, and the spans that are still open as ended by an error, as far as time allows.
+
+        Args, Returns: see `Exporter`.
+        """
+        left = [ended(span, now_us, why) for span in open_spans if span.flags & SAMPLED]
+        self._came += len(left)
+        with self._changed:
+            self._queue.extend(left)
+            self._end = monotonic() + self._settings.timeout
+            self._changed.notify_all()
+        # A little longer: the thread says what became of the last request.
+        self._thread.join(self._settings.timeout + 1)
+        lost = self._came - self._taken
+        if lost:
+            self._say(f"{lost} {'span was' if lost == 1 else 'spans were'} lost on the way to {self._name}")
+        return lost
+
+    def _is_full(self) -> bool:
+        return len(self._queue) >= self._settings.queue_size
+
+    # -- the thread --
+
+    def _run(self) -> None:
+        leave_signals_to_others()
+        try:
+            while batch := self._next_batch():
+                for line in lines(batch, self._resources, self._batch_size, REQUEST_BYTES):
+                    self._deliver(line)
+        finally:
+            # Nobody waits for a thread that has ended, be it by a bug.
+            self._set_out(True)
+            self._connection.close()
+
+    def _next_batch(self) -> list[Span]:
+        """Wait until spans are to be sent; none mean the end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._queue or self._is_closing())
+            self._changed.wait_for(
+                lambda: len(self._queue) >= self._batch_size or self._is_closing(), self._settings.delay
+            )
+            batch = [self._queue.popleft() for _ in range(min(self._batch_size, len(self._queue)))]
+            self._changed.notify_all()
+        return batch
+
+    def _is_closing(self) -> bool:
+        return self._end < math.inf
+
+    def _deliver(self, line: Line) -> None:
+        """Send a line, and again as long as that may help; it has the timeout from its first try on.
+
+        A backend that cannot even be connected to has seen no line, and costs none.
+        """
+        body = gzip.compress(line.data, 6) if self._settings.gzip else line.data
+        deadline = math.inf
+        while self._may_try(deadline):
+            deadline = min(deadline, monotonic() + self._settings.timeout)
+            answer = self._connection.post(body, min(deadline, self._end))
+            if answer.status not in TRANSIENT:
+                self._settle(answer, line.spans)
+                return
+            self._failures += 1
+            self._next_try = monotonic() + (answer.retry_after or backoff(self._failures))
+            if not answer.was_reached:
+                deadline = math.inf
+            if not (answer.status and self._next_try < min(deadline, self._end)):
+                self._begin_outage(answer)
+
+    def _may_try(self, deadline: float) -> bool:
+        """Wait until the backend may be asked again; tell whether that is in time."""
+        with self._changed:
+            while monotonic() < self._next_try < min(deadline, self._end):
+                self._changed.wait(self._next_try - monotonic())
+        return self._next_try < min(deadline, self._end)
+
+    def _settle(self, answer: Answer, spans: int) -> None:
+        """Take note of an answer that is final."""
+        self._failures = 0
+        if self._is_out:
+            self._set_out(False)
+            self._say(f"{self._name} answers again")
+        taken, told = 0, _told(answer)
+        if 200 <= answer.status < 300:
+            rejected, message = partial_success(answer.body, spans)
+            taken, told = spans - rejected, quoted(message) if rejected or message else ""
+        self._taken += taken
+        sentence = f"{self._name} took {taken} of {spans} spans: {told}"
+        # Once, as long as nothing else is to be told.
+        if told and sentence != self._last_told:
+            self._say(sentence)
+            self._last_told = sentence
+
+    def _begin_outage(self, answer: Answer) -> None:
+        if not self._is_out:
+            self._set_out(True)
+            self._say(f"cannot send spans to {self._name}: {_told(answer)}")
+
+    def _set_out(self, is_out: bool) -> None:
+        with self._changed:
+            self._is_out = is_out
+            self._changed.notify_all()
+
+
+def backoff(failures: int) -> float:
+    """Return how many seconds to wait after so many failures in a row: twice as long each time, up to eight times.
+
+    Give or take a fifth, lest many nodes come back at the same moment.
+    """
+    return RETRY_SECONDS * (1 << min(failures - 1, 3)) * uniform(0.8, 1.2)  # noqa: S311 - no secret
+
+
+def partial_success(body: bytes, spans: int) -> tuple[int, str]:
+    """Read what a backend says of the spans that it took: how many of them it rejected, and its message."""
+    try:
+        said = json.loads(body)["partialSuccess"]
+        rejected, message = said.get("rejectedSpans", 0), said.get("errorMessage", "")
+        return min(max(int(rejected), 0), spans), message if isinstance(message, str) else ""
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
+        # Nothing that it has to say.
+        return 0, ""
+
+
+def _told(answer: Answer) -> str:
+    text = answer.body.decode(errors="replace").strip()
+    return f"{answer.reason}: {quoted(text)}" if text else answer.reason
