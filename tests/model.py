@@ -207,6 +207,9 @@ class Model:
         check_create_span(body)
         links = body.get("links") or []
         parent = self.known(body["parent_span_id"]) if body.get("parent_span_id") is not None else None
+        stated = parent.traceparent() if parent else normal_traceparent(body.get("traceparent") or None)
+        own = normal_traceparent(body.get("context") or None)
+        check(stated is None or own is None or stated[3:35] == own[3:35])
         linked = [self.linked(link) for link in links]
         check(body.get("span_id") not in self.spans, 21)
         check(sum(span.end_us is None for span in self.spans.values()) < self.settings.max_open_spans, 11)
@@ -217,16 +220,16 @@ class Model:
         span.kind = body.get("kind") or "INTERNAL"
         span.start_us = self.time_of(body)
         span.own = self.hexadecimal(self.counter, 16)
+        span.parent = stated
         if parent is not None:
-            span.parent = parent.traceparent()
             parent.unclaimed = False
-        elif body.get("traceparent") is not None:
-            span.parent = normal_traceparent(body["traceparent"])
         if span.parent is not None:
             span.trace, span.flags = span.parent[3:35], int(span.parent[-2:], 16) & 3
         else:
             self.traces += 1
             span.trace = self.hexadecimal(self.traces, 32)
+        if own is not None:
+            span.trace, span.own, span.flags = own[3:35], own[36:52], int(own[-2:], 16)
         self.put_span_attributes(span, body)
         for link, target in zip(links, linked):
             self.put_link(span, link, target)

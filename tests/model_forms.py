@@ -69,8 +69,9 @@ def check_create_span(body: dict[str, Any]) -> None:
     check(body.get("kind") is None or (isinstance(body["kind"], str) and body["kind"] in KINDS))
     for field in ("span_id", "parent_span_id"):
         check(body.get(field) is None or is_text(body[field]))
-    check(body.get("traceparent") is None or normal_traceparent(body["traceparent"]) is not None)
-    check(body.get("parent_span_id") is None or body.get("traceparent") is None)
+    for field in ("traceparent", "context"):
+        check(body.get(field) in (None, "") or normal_traceparent(body[field]) is not None)
+    check(body.get("parent_span_id") is None or body.get("traceparent") in (None, ""))
     check_attributes(body)
     check(body.get("links") is None or isinstance(body["links"], list))
     for link in body.get("links") or []:

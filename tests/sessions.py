@@ -49,6 +49,7 @@ FIELDS = (
     "attributes",
     "span_id",
     "traceparent",
+    "context",
     "name",
     "links",
     "error",
@@ -248,6 +249,8 @@ class _Maker:
         body.update(self.some(0.3, attributes=self.attributes))
         body.update(self.some(0.2, links=lambda: [self.link() for _ in range(self.random.choice((0, 1, 1, 2, 4)))]))
         body.update(self.some(0.15, parent_span_id=self.id) or self.some(0.2, traceparent=self.traceparent))
+        body.update(self.some(0.2, context=self.traceparent))
+        body.update(self.some(0.03, traceparent=str, context=str))
         body.update(self.some(self.tempo / 10, parent_span_id=self.id, traceparent=self.traceparent))
         return body
 

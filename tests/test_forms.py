@@ -23,6 +23,7 @@ VALUES = {
     forms.KIND: (["INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER"], ["", "client", "OK", *NUMBERS, *OTHERS]),
     forms.STATUS: (["OK", "ERROR", "UNSET"], ["", "ok", "INTERNAL", *NUMBERS, *OTHERS]),
     forms.TRACEPARENT: ([TRACEPARENT], ["", "00", TRACEPARENT + " ", *NUMBERS, *OTHERS]),
+    forms.OWN_TRACEPARENT: (["", TRACEPARENT], ["00", TRACEPARENT + " ", *NUMBERS, *OTHERS]),
     forms.LINK: ([{"span_id": "span1"}, {"traceparent": TRACEPARENT}], [*STRINGS, *NUMBERS, True, 1.5, []]),
     forms.LINKS: ([[], [{"span_id": "span1"}]], [{}, {"a": 1}, *STRINGS, *NUMBERS, True, 1.5]),
 }
@@ -154,6 +155,9 @@ class ExcludingFieldTests(unittest.TestCase):
 
         self.assertEqual(code, 12)
         self.assertIn('"parent_span_id" and "traceparent"', sentence)
+        self.assertIsNone(
+            session(FIRST).tell("create_span", msg_id=1, name="n", parent_span_id="span1", traceparent="")
+        )
 
     def test_error_goes_with_the_status_error_only(self) -> None:
         """`span_end` takes an error only with the status ERROR."""
@@ -237,7 +241,8 @@ class SentenceTests(unittest.TestCase):
 
     def test_first_of_several_wrong_fields_is_named(self) -> None:
         """Whichever way Python hashes strings, it is always the same field that a refusal names."""
-        fields = ["name", "kind", "span_id", "parent_span_id", "traceparent", "attributes", "links", "timestamp_us"]
+        fields = ["name", "kind", "span_id", "parent_span_id", "traceparent", "context"]
+        fields += ["attributes", "links", "timestamp_us"]
         while fields:
             wrong_ones = dict.fromkeys(reversed(fields), 1.5)
             with self.subTest(fields[0]):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import re
 import sys
 import unittest
 from unittest import mock
 
-from tests.helpers import marked, readme, run, run_here
+from tests.helpers import TOP, marked, readme, run, run_here
 from tracer.forms import MAX_TIMESTAMP_US, MESSAGES
 from tracer.limits import _VARIABLES
 from tracer.process.options import Options, parse_options
@@ -164,6 +165,7 @@ class OptionsTests(unittest.TestCase):
             "--keep-ended N ended spans that are kept for get_span (default 1000) ",
             "--max-line-bytes N longest line that is read (default 1048576) ",
             "--verbose tell of every bad line, of what is passed over, how many lines came; with --timeline, of attributes and",
+            "--bash print the path of the library that traces a bash script, and exit ",
             "--version ",
         ):
             self.assertIn(sentence, said)
@@ -183,6 +185,13 @@ class OptionsTests(unittest.TestCase):
         self.assertEqual(run(typed.encode()).stdout.decode(), replies)
         self.assertEqual(re.findall(r"\w+", messages), ["messages", *MESSAGES])
         self.assertTrue(rest.startswith("README.md "))
+
+    def test_bash_prints_where_the_library_is(self) -> None:
+        """`--bash` prints the path of `trace.bash`, on stdout; nothing is read."""
+        library = os.path.join(TOP, "tracer", "trace.bash")
+
+        self.assertEqual(run_here(b"nonsense\n", "--bash"), (0, os.fsencode(library) + b"\n", b""))
+        self.assertTrue(os.path.exists(library))
 
 
 class CommandTests(unittest.TestCase):

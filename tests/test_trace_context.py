@@ -120,6 +120,54 @@ class IdentityTests(unittest.TestCase):
         self.assertEqual(talk.span("b")["traceparent"], f"00-{TRACE}-{2:016x}-02")
         self.assertEqual(talk.span("b")["parent"], f"00-{TRACE}-{1:016x}-02")
 
+    def test_context_is_the_span_s_own_identity(self) -> None:
+        """A `context` replaces the trace id, the own id and the flags, whatever its version; what follows inherits from it."""
+        for flags, inherited in [("01", "01"), ("00", "00"), ("fe", "02")]:
+            for version, tail in [("00", ""), ("42", "-more")]:
+                with self.subTest(flags=flags, version=version):
+                    talk = Session()
+                    talk.tell("create_span", name="n", span_id="a", context=f"{version}-{TRACE}-{OWN}-{flags}{tail}")
+                    talk.tell("create_span", name="n", span_id="b", parent_span_id="a")
+
+                    self.assertEqual(talk.span("a")["traceparent"], f"00-{TRACE}-{OWN}-{flags}")
+                    self.assertIsNone(talk.span("a")["parent"])
+                    self.assertEqual(talk.span("b")["parent"], f"00-{TRACE}-{OWN}-{flags}")
+                    self.assertEqual(talk.span("b")["traceparent"], f"00-{TRACE}-{2:016x}-{inherited}")
+
+    def test_context_is_of_its_parent_s_trace(self) -> None:
+        """With a parent, named either way, a `context` of its trace is taken, and one of another trace refused before all else."""
+        other = f"00-{'e' * 32}-{OWN}-01"
+        for parent in ({"parent_span_id": "a"}, {"traceparent": f"00-{TRACE}-{'1' * 16}-01"}):
+            with self.subTest(parent):
+                talk = Session()
+                talk.tell("create_span", name="n", span_id="a", context=f"00-{TRACE}-{'1' * 16}-01")
+                talk.tell("create_span", name="n", span_id="b", context=f"00-{TRACE}-{OWN}-00", **parent)
+                refused = talk.tell("create_span", msg_id=1, name="n", span_id="a", context=other, **parent)
+
+                self.assertEqual(talk.span("b")["traceparent"], f"00-{TRACE}-{OWN}-00")
+                self.assertEqual(talk.span("b")["parent"], f"00-{TRACE}-{'1' * 16}-01")
+                self.assertEqual(
+                    (refused["code"], refused["text"]), (12, f'"context" must be of its parent\'s trace, {TRACE}')
+                )
+
+    def test_empty_traceparent_and_context_are_absence(self) -> None:
+        """What an unset variable of a shell becomes makes a root with an identity from the node, whose trace is counted."""
+        talk = Session()
+        talk.tell("create_span", name="n", span_id="a", traceparent="", context="")
+        talk.tell("create_span", name="n", span_id="b", context=f"00-{TRACE}-{OWN}-01")
+        talk.tell("create_span", name="n", span_id="c", traceparent="")
+
+        self.assertEqual((talk.span("a")["traceparent"], talk.span("a")["parent"]), (f"00-{1:032x}-{1:016x}-01", None))
+        self.assertEqual(talk.span("c")["traceparent"], f"00-{3:032x}-{3:016x}-01")
+
+    def test_context_leaves_a_span_unclaimed(self) -> None:
+        """A `context` is no id at this node: a span whose id nobody knows may still be claimed, and keeps its identity."""
+        talk = Session()
+        talk.tell("create_span", name="n", context=f"00-{TRACE}-{OWN}-01")
+        talk.tell("span_event", span_id="mine", event="e")
+
+        self.assertEqual(talk.span("mine")["traceparent"], f"00-{TRACE}-{OWN}-01")
+
     def test_links_are_shown_in_version_00(self) -> None:
         """A link shows the context in version 00, flags as they came."""
         talk = Session()

@@ -90,6 +90,10 @@ TRACEPARENT = FieldForm(
     "a W3C traceparent such as 00-<32 hex digits>-<16 hex digits>-01",
     lambda value, _: parse_traceparent(value) if type(value) is str else None,
 )
+#: The same in a `create_span`, where what an unset variable of a shell becomes is absence.
+OWN_TRACEPARENT = FieldForm(
+    TRACEPARENT.expected, lambda value, field: "" if value == "" else TRACEPARENT.read(value, field)
+)
 LINK = FieldForm(
     'an object with "span_id" or "traceparent"',
     lambda value, field: LinkRequest(_LINK.read(value, f"{field}."), field) if type(value) is dict else None,
@@ -145,7 +149,7 @@ class MessageForm:
 
 
 def _one_parent(fields: Body) -> str | None:
-    if fields["parent_span_id"] is None or fields["traceparent"] is None:
+    if fields["parent_span_id"] is None or not fields["traceparent"]:
         return None
     return '"parent_span_id" and "traceparent" exclude each other: give one of them'
 
@@ -184,7 +188,8 @@ MESSAGES = {
             "kind": KIND,
             "span_id": TEXT,
             "parent_span_id": TEXT,
-            "traceparent": TRACEPARENT,
+            "traceparent": OWN_TRACEPARENT,
+            "context": OWN_TRACEPARENT,
             "attributes": ATTRIBUTES,
             "links": LINKS,
             "timestamp_us": TIMESTAMP,

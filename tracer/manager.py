@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import deque
 
 from .clock import RealClock
-from .errors import SpanNotFoundError, TimeOrderError, TooManyOpenSpansError
+from .errors import MalformedRequestError, SpanNotFoundError, TimeOrderError, TooManyOpenSpansError
 from .forms import MESSAGES
 from .limits import Limits
 from .span import OPEN, STATUSES, SharedNames, Span, refusal
@@ -186,8 +186,7 @@ class SpanManager:
         if type(span_id) is not str or not span_id:
             return None
         linked_id = request.get("span_id") if body["type"] == "span_link" and isinstance(request, dict) else None
-        claimable = None if body["type"] == "get_span" else self._claimable(span_id, linked_id)
-        return self._spans.get(span_id) or claimable
+        return self._spans.get(span_id) or (None if body["type"] == "get_span" else self._claimable(span_id, linked_id))
 
     def open_spans(self) -> list[Span]:
         """Return the spans that are open."""
@@ -224,9 +223,8 @@ class SpanManager:
     def _may_have_given(self, span_id: str) -> bool:
         """Tell whether the node may have given this id to another span, which its sender would mean."""
         digits = span_id[len(_PREFIX) :]
-        if not span_id.startswith(_PREFIX) or not digits.isdecimal() or len(digits) > len(str(self._number)):
-            return False
-        return 0 < int(digits) <= self._number and span_id == f"{_PREFIX}{int(digits)}"
+        may_be = span_id.startswith(_PREFIX) and digits.isdecimal() and len(digits) <= len(str(self._number))
+        return may_be and 0 < int(digits) <= self._number and span_id == f"{_PREFIX}{int(digits)}"
 
     def _read_create_span(self, body: Body) -> tuple[dict[str, Any], SpanContext | None, list[SpanContext]]:
         """Read a `create_span` by its form; return its fields, and what its parent and its links name."""
@@ -234,10 +232,12 @@ class SpanManager:
         parent, parent_id, span_id = fields["traceparent"], fields["parent_span_id"], fields["span_id"]
         if parent_id is not None:
             parent = self._known(parent_id, "parent_span_id").context
+        if parent and fields["context"] and fields["context"].trace_id != parent.trace_id:
+            raise MalformedRequestError(f'"context" must be of its parent\'s trace, {parent.trace_id:032x}')
         linked = [self._linked(request) for request in fields["links"] or ()]
         if span_id in self._spans:
             raise refusal("create", self._spans[span_id], span_id)
-        return fields, parent, linked
+        return fields, parent or None, linked
 
     def _linked(self, request: LinkRequest) -> SpanContext:
         target = request.target
@@ -253,6 +253,8 @@ class SpanManager:
 
     def _fill(self, span: Span, fields: dict[str, Any], linked: list[SpanContext]) -> None:
         """Give a new span what its `create_span` asks for besides."""
+        if fields["context"]:
+            span.context = fields["context"]
         span.set_attributes(fields["attributes"] or {}, self.limits)
         for request, context in zip(fields["links"] or (), linked):
             self._add_link(span, request, context)
@@ -271,9 +273,8 @@ class SpanManager:
         span.is_unclaimed = False
         self._unclaimed -= 1
         if span_id != span.span_id:
-            del self._spans[span.span_id]
+            self._spans[span_id] = self._spans.pop(span.span_id)
             span.span_id = span_id
-            self._spans[span_id] = span
 
     def _end(
         self, span: Span, span_id: str, at_us: int | None, status: str, error: str | None, exception: Body | None = None

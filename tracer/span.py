@@ -202,6 +202,10 @@ class Span:
         """Its identity, as children and links name it."""
         return SpanContext(self.trace_id, self.hex_id, self.flags)
 
+    @context.setter
+    def context(self, context: SpanContext) -> None:
+        self.trace_id, self.hex_id, self.flags = context.trace_id, context.hex_id, context.flags
+
     @property
     def attributes(self) -> Attributes:
         """Its attributes; to change them is `set_attributes`'s."""

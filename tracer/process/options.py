@@ -82,6 +82,7 @@ _VALUES = {
 _SWITCHES = {
     "--timeline": "draw the traces on stderr at the end of input",
     "--verbose": "tell of every bad line, of what is passed over, how many lines came; with --timeline, of attributes and events",
+    "--bash": "print the path of the library that traces a bash script, and exit",
 }
 _EPILOG = """\
 an example (> marks what you type):
@@ -110,13 +111,14 @@ class Options:
     keep_ended = ENDED_SPANS
     max_line_bytes = MAX_LINE_BYTES
     verbose = False
+    bash = False
 
 
 def parse_options(arguments: list[str], version: str) -> Options:
     """Read the command line.
 
     Raises:
-        SystemExit: 2 after a bad option, with usage on stderr, and after a file; 0 after `--help` and `--version`.
+        SystemExit: 2 after a bad option, with usage on stderr, and after a file; 0 after `--bash`, `--help` and `--version`.
     """
     if not arguments:
         return Options()
@@ -132,6 +134,10 @@ def parse_options(arguments: list[str], version: str) -> Options:
         parser.error(f"there is no option {quoted(rest[0])}")
     if rest:
         parser.exit(2, f"{parser.prog} reads from stdin: {parser.prog} < FILE\n")
+    if options.bash:
+        package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+        os.write(1, os.fsencode(os.path.join(package, "trace.bash")) + b"\n")
+        parser.exit()
     serving = sorted(vars(options).keys() - {"draw", "verbose"})
     if options.draw and serving:
         parser.error(f"--draw serves nobody, so --{serving[0].replace('_', '-')} does not go with it")

@@ -1,0 +1,192 @@
+"""The library that traces bash scripts does no harm: to what a script does, to its shell, at its end."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+import tempfile
+import time
+
+from tests.helpers import PATIENCE_SECONDS, TRACEPARENT
+from tests.scripts import (
+    LIBRARY,
+    OK,
+    SOURCE,
+    START,
+    WHEN_INPUT_ENDED,
+    WITHOUT,
+    BashTestCase,
+    at_terminal,
+    exported,
+    run_script,
+)
+
+
+class HarmTests(BashTestCase):
+    """Whatever becomes of the node, and whatever the script has set, the script does what it does without tracing."""
+
+    SCRIPT = r"""
+set -euo pipefail
+trap 'echo "exit trap $?"' EXIT
+trace early echo early
+trace_event early; trace_attributes a=1; trace_end; trace_start --export "$EXPORT"; trace_start
+says() { trace inner echo "$1"; trace_event said n=1 "t=a b"; }
+for i in 1 2 3; do trace outer says "$i"; done
+echo "$(trace substituted echo hi | tr h H)" | trace piped cat
+for i in {1..200}; do trace loop :; done
+for i in {1..5}; do (trace subshell true); done
+trace background sleep 0.01 & wait
+if trace fails sh -c 'exit 3'; then :; else echo "code $?"; fi
+trace_attributes retries=2
+trace_end
+trace late echo late
+stops() { false; echo "not reached"; }
+trace stops stops
+"""
+    NODES = {
+        "is not there": None,
+        "cannot start": "exit 3",
+        "dies": "read -r line; kill -9 $$",
+        "stalls": "exec sleep 60",
+    }
+
+    def test_script_does_not_depend_on_its_node(self) -> None:
+        """Output and exit code are those without tracing, there is one message at most, and no waiting for a node that stalls."""
+        wanted = run_script(WITHOUT + self.SCRIPT)
+        with tempfile.TemporaryDirectory() as folder:
+            for name, program in {"is well": "", **self.NODES}.items():
+                python = os.path.join(folder, name.replace(" ", "_"))
+                if program:
+                    with open(python, "w", encoding="utf-8") as file:
+                        file.write(f"#!/bin/sh\n{program}\n")
+                    os.chmod(python, 0o700)
+                with self.subTest(name):
+                    began = time.monotonic()
+                    got = run_script(SOURCE + SOURCE + self.SCRIPT, PYTHON=sys.executable if program == "" else python)
+
+                    self.assertEqual((got.code, got.out), (wanted.code, wanted.out))
+                    self.assertIn("exit trap 1", got.out)
+                    self.assertLessEqual(got.err.count("\n"), 0 if program in ("", "exit 3") else 1, got.err)
+                    self.assertEqual(len(got.spans), 216 if program == "" else 0)
+                    self.assertLess(time.monotonic() - began, PATIENCE_SECONDS)
+
+    def test_older_bash_runs_the_script_untraced(self) -> None:
+        """A bash that is too old gets one sentence, and functions that do nothing but run the command."""
+        with open(LIBRARY, encoding="utf-8") as file:
+            demanding = file.read().replace("< 404", "< 9904")
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8") as library:
+            library.write(demanding)
+            library.flush()
+            got = run_script(SOURCE + self.SCRIPT, TRACE=library.name)
+        wanted = run_script(WITHOUT + self.SCRIPT)
+
+        self.assertEqual((got.code, got.out, got.spans), (wanted.code, wanted.out, []))
+        self.assertEqual(got.err, "trace: the script is not traced: that takes bash 4.4 or newer\n")
+
+    def test_no_fifo_no_trace(self) -> None:
+        """Where no FIFO can be made the script is not traced, one sentence says so, and TRACEPARENT is left alone."""
+        text = START + 'trace name printenv TRACEPARENT; trace_event e; trace_end; echo "$TRACEPARENT"'
+        got = run_script(text, TMPDIR="/nonexistent", TRACEPARENT=TRACEPARENT)
+
+        self.assertEqual((got.code, got.out, got.spans), (0, f"{TRACEPARENT}\n" * 2, []))
+        self.assertRegex(got.err, r"^trace: the script is not traced: .*/nonexistent/.*\n$")
+
+    def test_shell_is_left_as_it_was(self) -> None:
+        """Variables, options, traps, jobs and descriptors are the same after tracing as before it, RANDOM goes on in its sequence."""
+        text = r"""
+sleep 5 & background=$!
+shopt -s nullglob extglob nocasematch; set -fu; IFS=,; trap 'echo usr1' USR1; trap 'echo err' ERR; RANDOM=42
+state() { set -o; shopt; trap -p; jobs -l; echo "$! $* $RANDOM"; ls /dev/fd | wc -l; (set -o posix; set) | grep -vE "$ours"; }
+ours='^(_|_trace_|BASH|EPOCH|FUNCNAME|LINENO|PIPESTATUS|PPID|RANDOM|SECONDS|SRANDOM|before|after)'
+[[ abc =~ b ]]
+[[ -z ${TRACE_IT-} ]] || { . "$TRACE"; trace_start --export "$EXPORT"; trace $'n\t"\xff' :; trace_event 'é"' é=é; trace_end; }
+echo "${BASH_REMATCH[0]}"
+state; kill "$background"
+"""
+        hide = re.compile(r"\b\d{3,}\b|^TRACE_IT=.*\n|/tmp\S*", re.MULTILINE)
+        states = [run_script(text, **variables) for variables in ({}, {"TRACE_IT": "1"})]
+
+        self.assertEqual(*(hide.sub("", state.out).splitlines() for state in states))
+        self.assertEqual([state.err for state in states], ["", ""])
+        self.assertEqual(len(states[1].spans), 2)
+
+    def test_traps_run_as_often_as_without(self) -> None:
+        """ERR, DEBUG and EXIT traps run once for a traced command, errexit acts in a traced function, and `||` turns it off."""
+        for text in (
+            "trap 'echo err $?' ERR; trace n false; trace n true; echo end",
+            "set -E; trap 'echo err $?' ERR; set -e; trace n sh -c 'exit 4'; echo end",
+            "set -e; trap 'echo exit $?' EXIT; f() { false; echo on; }; trace n f; echo end",
+            "set -e; f() { false; echo on; }; trace n f || echo failed; trace n eval 'false; echo on'; echo end",
+            "n=0; trap 'n=$((n + 1))' DEBUG; trace n true; echo $n",
+            "set -o posix; set -eu; trace n true; trace n cd /nonexistent 2> /dev/null || echo $?; trace n exit 3",
+            "exec 2>&-; set -e; trace n true; trace_event e; echo end",
+            "f() { local code=1 name=2; trace n g; echo $code $name; }; g() { code=3 name=4; }; trace n f; echo ${code-}",
+        ):
+            with self.subTest(text):
+                wanted, got = run_script(f"{WITHOUT}\n{text}"), run_script(f"{START}\n{text}")
+                self.assertEqual((got.code, got.out), (wanted.code, wanted.out))
+
+    def test_streams_pass_through(self) -> None:
+        """A traced command has the script's stdin, stdout and stderr, its arguments as they are, and variables set before it."""
+        text = (
+            START
+            + r"""echo in | A=1 trace n sh -c 'cat; echo "$A" "$@"; echo err >&2' sh 'a  b' '' '*' > "$EXPORT.out"; cat "$EXPORT.out" """
+        )
+        got = run_script(text)
+
+        self.assertEqual((got.out, got.err.splitlines()[0]), ("in\n1 a  b  *\n", "err"))
+
+    def test_no_process_is_started_for_a_span(self) -> None:
+        """Spans, events and attributes need no other program, and take far less than a millisecond of CPU each."""
+        text = (
+            START
+            + r"""PATH=/nonexistent
+for i in {1..1000}; do trace "a span" :; done; trace_event e k=v; trace_attributes a=1
+times"""
+        )
+        got = run_script(text)
+        minutes, seconds = re.findall(r"(\d+)m([\d.]+)s", got.out)[0]
+
+        self.assertEqual(len(got.spans), 1001)
+        self.assertLess(60 * int(minutes) + float(seconds), 1)
+
+
+class EndTests(BashTestCase):
+    """How a script ends that does not get as far as `trace_end`."""
+
+    def test_exit_without_an_end_exports_open_spans(self) -> None:
+        """Where the script exits, replaces itself or is killed, the node hears of it, and open spans are errors."""
+        for end, code in (("exit 5", 5), ("kill -KILL $$", -9), ("exec true", 0), ("set -e; false", 1)):
+            with self.subTest(end):
+                got = run_script(f"{START} f() {{ {end}; }}; trace done true; trace f f")
+
+                self.assertEqual((got.code, got.named("done")["status"]), (code, OK))
+                self.assertEqual([got.named(name)["status"] for name in ("script", "f")], [WHEN_INPUT_ENDED] * 2)
+
+    def test_daemon_does_not_keep_the_node(self) -> None:
+        """A program that a script leaves behind inherits nothing by which the node would wait for it."""
+        for end in ("trace_end", "exit"):
+            with self.subTest(end):
+                text = "daemon() { sleep 60 > /dev/null 2>&1 & echo $!; }; daemon; trace d daemon"
+                got = run_script(f"{START} {text}; {end}")
+                for process in got.out.split():
+                    os.kill(int(process), signal.SIGKILL)
+
+                self.assertEqual(len(got.spans), 2)
+
+    def test_interrupt_reaches_the_script_alone(self) -> None:
+        """Ctrl-C runs the script's own trap, or ends it, as without tracing; the node serves on, and open spans are errors."""
+        body = "{} f() {{ sh -c 'echo ready; exec sleep 60'; }}; trace f f; echo not reached"
+        for trap in ("trap 'echo trapped; trace cleanup true; exit 5' INT;", ""):
+            with self.subTest(trap), tempfile.TemporaryDirectory() as folder:
+                path = os.path.join(folder, "spans.jsonl")
+                code, said = at_terminal(START + body.format(trap), b"\x03", EXPORT=path, TMPDIR=folder)
+                wanted = at_terminal(WITHOUT + body.format(trap), b"\x03")
+                spans = {span["name"]: span["status"] for span in exported(path)}
+
+                self.assertEqual((code, re.sub(r"tracer: .*\r\n", "", said)), wanted)
+                self.assertEqual(
+                    spans, {"bash": WHEN_INPUT_ENDED, "f": WHEN_INPUT_ENDED, **({"cleanup": OK} if trap else {})}
+                )
