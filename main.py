@@ -16,12 +16,12 @@ import os
 import sys
 
 from tracer import CountedIds, Limits, LineBuffer, Node, SimulatedClock, SpanManager, __version__
-from tracer.errors import quoted
+from tracer.errors import quoted_path
 from tracer.limits import limits_in
 from tracer.process import Streams
 from tracer.process.complaints import Complaints
 from tracer.process.interpreter import set_up_interpreter
-from tracer.process.options import parse_options
+from tracer.process.options import bash_library, parse_options
 from tracer.process.screen import Screen
 from tracer.process.streams import occupy_standard_descriptors
 
@@ -56,6 +56,8 @@ def main(arguments: list[str]) -> int:
     options = parse_options(arguments, __version__)
     at_terminal = os.isatty(0) and os.isatty(2)
     complaints = Complaints(options.verbose, in_full=at_terminal)
+    if options.bash:
+        return failure_of(lambda: Streams().write(os.fsencode(bash_library()) + b"\n"), complaints.say)
     if options.draw is not None:
         return draw_files(options.draw, complaints, options.verbose)
     try:
@@ -96,9 +98,10 @@ def keep_spans(options: Options, complaints: Complaints, exporter: Exporter | No
 
 def tell(node: Node, manager: SpanManager, complaints: Complaints, options: Options) -> None:
     """Tell on stderr what there is to tell at the end."""
-    if options.export is not None and node.lines and manager.clock.now_us < YEAR_US:
+    open_ids = [span.span_id for span in manager.open_spans()]
+    if options.export is not None and manager.clock.now_us < YEAR_US and (open_ids or manager.ended_spans()):
         complaints.say("the times in the export are of 1970, the simulated clock's: --clock real gives today's")
-    complaints.summarize(node.lines, [span.span_id for span in manager.open_spans()])
+    complaints.summarize(node.lines, open_ids)
     if options.timeline:
         draw_timeline(manager, complaints.screen, options.verbose)
 
@@ -135,7 +138,7 @@ def draw_files(paths: list[str], complaints: Complaints, verbose: bool) -> int:
     try:
         spans = spans_in(paths, complaints.say)
     except OSError as error:
-        complaints.say(f"cannot read {quoted(str(error.filename))}: {error.strerror}")
+        complaints.say(f"cannot read {quoted_path(str(error.filename))}: {error.strerror}")
         return EX_OPTION
     screen = Screen(1)
     # Open ones last up to the latest time there is.

@@ -227,6 +227,15 @@ def read_until(stream: object, end: bytes) -> bytes:
     return got
 
 
+def wait_for(condition: object) -> None:
+    """Wait, within bounds, for a condition."""
+    for _ in range(PATIENCE_SECONDS * 100):
+        if condition():
+            return
+        select.select([], [], [], 0.01)
+    raise TimeoutError("the process did not get there")
+
+
 def fill(descriptor: int) -> None:
     """Write into a pipe until it takes no more."""
     os.set_blocking(descriptor, False)

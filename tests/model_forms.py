@@ -136,6 +136,10 @@ def parse(line: bytes, max_line_bytes: int) -> dict[str, Any] | None:
     return value
 
 
+#: A string, or a comment that stands by itself: it is told of, and the message may go on behind it.
+COMMENT = re.compile(r'("(?:\\.|[^"\\])*")|(?<![^\s{}\[\]:,"])(?:(?://|#).*|/\*.*?(?:\*/|$))')
+
+
 class Runs:
     """Lines in a row that go on with what the first of them began: a message that is spread over them, or UTF-16."""
 
@@ -147,17 +151,19 @@ class Runs:
         if len(line.removesuffix(b"\r")) > max_line_bytes:
             return False
         begun, was_utf_16 = (self.begun, self.is_utf_16) if number == self.last + 1 else ("", False)
-        self.last, self.begun, self.is_utf_16 = number, "", looks_like_utf_16(line) or (was_utf_16 and 0 in line)
-        if self.is_utf_16:
-            return was_utf_16
+        self.last, self.begun, self.is_utf_16 = number, "", looks_like_utf_16(line)
         try:
             text = line.decode()
         except UnicodeDecodeError:
-            return False
+            return self.is_utf_16 and was_utf_16
+        self.is_utf_16 = self.is_utf_16 or (was_utf_16 and "\0" in text)
+        if self.is_utf_16:
+            return was_utf_16
         for run in [f"{begun}\n{text}", text] if begun else [text]:
-            if can_be_finished(run):
-                self.begun = "" if is_object(run) else run
-                return run is not text
+            for read in (run, COMMENT.sub(lambda found: found[1] or "", run)):
+                if can_be_finished(read):
+                    self.begun = "" if is_object(read) else read
+                    return run is not text and read is run
         return False
 
 

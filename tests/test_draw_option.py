@@ -72,6 +72,25 @@ class DrawOptionTests(unittest.TestCase):
             process.stderr.startswith(b'tracer: "-": 1 line was passed over, first line 2: '), process.stderr
         )
 
+    def test_stdin_that_does_not_block_is_waited_for(self) -> None:
+        """Where somebody has made stdin non-blocking, what comes late is drawn too."""
+        reader, writer = os.pipe()
+        os.set_blocking(reader, False)
+        with open(SHOP, "rb") as file:
+            data = file.read()
+
+        def comes_late(*waited: object) -> None:
+            os.write(writer, data)
+            os.close(writer)
+
+        with tempfile.TemporaryFile() as out, mock.patch("select.select", comes_late):
+            with descriptors(reader, out.fileno(), 2):
+                self.assertEqual(main.main(["--draw", "-"]), 0)
+            os.close(reader)
+            out.seek(0)
+
+            self.assertIn(b"pay", out.read())
+
     def test_file_that_cannot_be_read_draws_nothing(self) -> None:
         """One sentence, exit code 2, and nothing of the other files either."""
         for path, reason in (
@@ -171,10 +190,13 @@ class DrawOptionTests(unittest.TestCase):
 
     def test_node_without_the_option_does_not_load_it(self) -> None:
         """What reads files is imported only when it is asked for."""
-        command = [sys.executable, "-X", "importtime", os.path.join(TOP, "main.py")]
+        code = "import main, sys; main.main(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
+        command = [sys.executable, "-c", code]
         for options, loaded in (((), False), (("--draw", SHOP), True)):
             with self.subTest(options):
-                done = subprocess.run([*command, *options], input=b"", capture_output=True, env=DRAWN, check=True)
+                done = subprocess.run(
+                    [*command, *options], input=b"", capture_output=True, env=DRAWN, cwd=TOP, check=True
+                )
 
                 self.assertEqual(b"tracer.export.reading" in done.stderr, loaded)
 

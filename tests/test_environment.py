@@ -44,7 +44,6 @@ class SettingsTests(unittest.TestCase):
             (f"{OTLP}COMPRESSION", "GZip", "gzip", True),
             (f"{OTLP}COMPRESSION", "none", "gzip", False),
             (f"{OTLP}CERTIFICATE", "ca.pem", "certificate", "ca.pem"),
-            (f"{OTLP}CLIENT_KEY", "key.pem", "client_key", "key.pem"),
             (f"{OTLP}CLIENT_CERTIFICATE", "me.pem", "client_certificate", "me.pem"),
             ("OTEL_BSP_SCHEDULE_DELAY", "0", "delay", 0.0),
             ("OTEL_BSP_MAX_QUEUE_SIZE", "1", "queue_size", 1),
@@ -81,6 +80,16 @@ class SettingsTests(unittest.TestCase):
 
                 self.assertEqual(said, [f"{variable} is passed over: {reason}"])
                 self.assertEqual(found, self.settings(**general))
+
+    def test_key_goes_with_a_certificate(self) -> None:
+        """The two are read together; a key alone, which would be used for nothing, is said."""
+        key, certificate = {f"{OTLP}CLIENT_KEY": "key.pem"}, {f"{TRACES}CLIENT_CERTIFICATE": "me.pem"}
+        found = self.settings(**key, **certificate)
+        said: list[str] = []
+        settings_in(key, said.append)
+
+        self.assertEqual((found.client_key, found.client_certificate), ("key.pem", "me.pem"))
+        self.assertEqual(said, [f"{OTLP}CLIENT_KEY is passed over: there is no {OTLP}CLIENT_CERTIFICATE"])
 
     def test_readme_has_every_variable(self) -> None:
         """The README's table names the variables that are read, and no others."""

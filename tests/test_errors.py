@@ -13,7 +13,7 @@ from tracer import (
     TooManyOpenSpansError,
     UnsupportedTypeError,
 )
-from tracer.errors import quoted
+from tracer.errors import quoted, quoted_path
 
 
 class SentenceTests(unittest.TestCase):
@@ -35,6 +35,10 @@ class SentenceTests(unittest.TestCase):
         for error, code, sentence in cases:
             with self.subTest(type(error).__name__):
                 self.assertEqual((error.code, str(error)), (code, sentence))
+
+    def test_path_is_quoted_whole(self) -> None:
+        """Of a path the end tells most, so it is shown however long it is."""
+        self.assertEqual(quoted_path("\x1b/" + "d" * 300 + "/spans.jsonl"), '"\\u001b/' + "d" * 300 + '/spans.jsonl"')
 
     def test_text_of_a_peer_is_quoted_and_cut(self) -> None:
         """A peer's text is shown as JSON would, DEL escaped too; up to 60 characters it is whole, and longer ones say so."""

@@ -77,6 +77,23 @@ class ExportUrlTests(unittest.TestCase):
 
         self.assertEqual(run_here(LIFE, "--export", bad.url, "--export", good.url)[0], 1)
 
+    def test_variable_that_is_passed_over_is_said_once(self) -> None:
+        """What is wrong in the environment is said once, for however many exports."""
+        backends = self.backend(), self.backend()
+        bad = {"OTEL_RESOURCE_ATTRIBUTES": "x", "OTEL_BSP_SCHEDULE_DELAY": "x"}
+        places = ("--export", os.devnull, "--export", backends[0].url, "--export", backends[1].url)
+
+        self.assertEqual(run_here(b"", *places, **bad)[2].count(b" is passed over: "), 2)
+        self.assertEqual(run_here(b"", *places[:2], **bad)[2].count(b" is passed over: "), 1)
+
+    def test_backends_are_waited_for_side_by_side(self) -> None:
+        """At the end one that is slow takes no time from another."""
+        goes_on = threading.Event()
+        slow = self.backend(lambda wire: goes_on.wait(PATIENCE_SECONDS) and wire.sendall(TAKEN))
+        other = self.backend(lambda wire: (goes_on.set(), wire.sendall(TAKEN)))
+
+        self.assertEqual(run_here(LIFE, "--export", slow.url, "--export", other.url)[0], 0)
+
     def test_bad_url_ends_the_node_at_once(self) -> None:
         """One sentence, exit code 2, and no input is read; a password is not shown."""
         pem = {"OTEL_EXPORTER_OTLP_CERTIFICATE": "/nowhere"}

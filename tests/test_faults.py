@@ -56,12 +56,13 @@ class StdoutTests(unittest.TestCase):
 
     @unittest.skipUnless(os.path.exists("/dev/full"), "there is no /dev/full here")
     def test_full_stdout_is_one_sentence(self) -> None:
-        """A stdout that takes nothing more: one sentence, exit 74."""
-        with open("/dev/full", "wb") as full:
-            process = run(ECHO % 1 + ECHO % 2, stdout=full)
+        """A stdout that takes nothing more: one sentence, exit 74; for what `--bash` prints too."""
+        for options in ([], ["--bash"]):
+            with self.subTest(options), open("/dev/full", "wb") as full:
+                process = run(ECHO % 1 + ECHO % 2, *options, stdout=full)
 
-        self.assertEqual(process.returncode, 74)
-        self.assertRegex(process.stderr, rb"^tracer: .*No space left on device\n$")
+                self.assertEqual(process.returncode, 74)
+                self.assertRegex(process.stderr, rb"^tracer: .*No space left on device\n$")
 
     def test_slow_reader_gets_every_byte(self) -> None:
         """A reader that takes small pieces from a small pipe gets every byte."""

@@ -16,6 +16,7 @@ from tests.helpers import descriptors
 from tests.otlp_cases import names_of, spans_of
 from tracer import CountedIds, Limits, SimulatedClock, Span, SpanManager
 from tracer.export.file import FileExporter
+from tracer.export.otlp import Resources
 
 FULL = "/dev/full"
 #: The bound on what is kept while the file takes nothing, by its name for `mock.patch`.
@@ -46,7 +47,7 @@ class InDirectoryTests(unittest.TestCase):
 
     def exporter(self, path: str | None = None) -> FileExporter:
         """Open an exporter; what it says is kept."""
-        return FileExporter(path or self.path, {}, self.said.append)
+        return FileExporter(path or self.path, Resources({}, self.fail), self.said.append)
 
     def span(self, name: str, **fields: object) -> Span:
         """Make a span that has ended."""
@@ -125,19 +126,13 @@ class FileExporterTests(InDirectoryTests):
 
         for said in ([f'waiting until somebody reads "{self.path}", which is a named pipe'], []):
             self.said.clear()
-            file = FileExporter(self.path, {}, start_reading)
+            file = FileExporter(self.path, Resources({}, self.fail), start_reading)
             self.assertTrue(os.get_blocking(file._descriptor))
             self.add(file, "a")
 
             self.assertEqual((self.said, file.close([], 0, "")), (said, 0))
             self.assertTrue(os.read(readers[0], 1 << 16).endswith(b"}\n"))
         os.close(readers[0])
-
-    def test_variable_that_is_passed_over_is_said(self) -> None:
-        """What cannot be read in the environment is said as everything else is."""
-        FileExporter(self.path, {"OTEL_RESOURCE_ATTRIBUTES": "x"}, self.said.append).close([], 0, "")
-
-        self.assertEqual(self.said, ['OTEL_RESOURCE_ATTRIBUTES is passed over: "x" is no key=value'])
 
     def test_file_is_appended_to(self) -> None:
         """What was in the file stays."""

@@ -67,6 +67,7 @@ class RunTests(unittest.TestCase):
         self.check(['{"type": "echo",', "{'type': 1}"], (1, GOES_ON), (2, "a single quote at column 2"))
         self.check(['{"type": "echo",', "-> {}"], (1, GOES_ON), (2, ARROW))
         self.check(['{"type": "echo",', 'type: "echo"}'], (1, GOES_ON), (2, "a key without quotes at column 1"))
+        self.check(['{"a": 1#', '{"b": 1'], (1, COMMENT), (2, "the line stops"))
         self.check(["{", GOOD, "}"], (1, GOES_ON), (3, "expected a message"))
         self.check(["{", "", "}"], (1, GOES_ON), (3, "expected a message"))
         self.check(['{"a": "x', 'y"}'], (1, "the line stops"), (2, "expected a message"))

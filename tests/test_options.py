@@ -117,6 +117,7 @@ class OptionsTests(unittest.TestCase):
             ("--clock",): f"{clock}, and nothing came",
             ("--export", "-"): f'{export}, not "-"',
             ("--export",): f"{export}, and nothing came",
+            ("--draw",): "--draw must be one or more files, and nothing came",
             ("--timeline=1",): "--timeline takes no value",
             ("--nonsense", "5"): 'there is no option "--nonsense"',
             ("--verb",): 'there is no option "--verb"',

@@ -37,6 +37,8 @@ LINES = [
     ('/* {"echo": 1} */', r'a comment at column 1, "/* {\"echo\": 1} */": JSON has none, leave it out'),
     ('// Full lifecycle: create -> event -> end', 'a comment at column 1, "// Full lifecycle: create -> event -> end": JSON has none, leave it out'),
     ('-> {"type": "span_created"}', r'an arrow at column 1, "-> {\"type\": \"span_created\"}": it marks a reply in examples and is not sent, leave the line out'),
+    ('--> {}', 'an arrow at column 1, "--> {}": it marks a reply in examples and is not sent, leave the line out'),
+    ('```json', 'a fence of Markdown at column 1, "```json": leave the line out'),
     ('→ {"type": "span_created"}', r'an arrow at column 1, "\u2192 {\"type\": \"span_created\"}": it marks a reply in examples and is not sent, leave the line out'),
     ('> {"type": "echo"}', r'a prompt at column 1, "> {\"type\": \"echo\"}": leave out the > that marks what is typed'),
     ('{', 'the message goes on after column 1, "{": a message must stand on one line'),

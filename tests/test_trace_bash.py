@@ -10,7 +10,7 @@ import sys
 import tempfile
 
 from tests.helpers import PATIENCE_SECONDS, TOP, TRACEPARENT, child_environment, marked, readme
-from tests.scripts import SOURCE, START, VERSION, BashTestCase, at_terminal, exported, run_script, spans_in
+from tests.scripts import SOURCE, START, VERSION, BashTestCase, at_terminal, exported, run_script
 
 
 class TextTests(BashTestCase):
@@ -97,6 +97,22 @@ trace_attributes "d=$long" "e=$wild" "$long=f"; trace_end"""
                     [(kind, value) for kind, values in kinds.items() for value in values],
                 )  # fmt: skip
 
+    def test_case_does_not_break_values(self) -> None:
+        """Where a script has words compared without their case, TRUE is a boolean."""
+        got = run_script(START + "shopt -s nocasematch; trace_attributes a=TRUE; trace_end")
+
+        self.assertEqual(got.spans[0]["attributes"], [{"key": "a", "value": {"boolValue": True}}])
+
+    def test_empty_name_has_a_name(self) -> None:
+        """A span without a name is called after its command, and `span` where there is none either; the script has one too."""
+        text = START + 'trace "" true; trace; trace ""; trace_event; trace_end'
+        self.assertEqual([span["name"] for span in run_script(text).spans], ["true", "span", "span", "script"])
+        if VERSION < (5,):
+            self.skipTest("a script of this bash has a name")
+        nameless = run_script(f"BASH_ARGV0=''\n{START} trace_end")
+
+        self.assertEqual([span["name"] for span in nameless.spans], ["span"])
+
     def test_event_and_attributes_are_of_the_innermost_span(self) -> None:
         """What a traced function tells is told of its span, what stands outside of any of the script's."""
         text = START + "f() { trace_event inside; trace_attributes a=1; }; trace f f; trace_event outside; trace_end"
@@ -152,19 +168,36 @@ echo ready; for j in {1..8}; do trace job job & done; wait; trace_end"""
 class IdentityTests(BashTestCase):
     """TRACEPARENT, in and out."""
 
-    def test_two_scripts_that_call_each_other_are_one_trace(self) -> None:
-        """Each script has a node and a file of its own; the inner one's span is a child of the command that called it."""
-        text = (
-            START
-            + r"""trace call "$BASH" -c '
-. "$TRACE"; trace_start --export "$EXPORT.inner"; trace work true; trace_end' inner; trace_end; cat "$EXPORT.inner" """
-        )
-        got = run_script(text)
-        inner = {span["name"]: span for span in spans_in(got.out.splitlines())}
+    def test_folder_for_the_fifo_may_be_relative(self) -> None:
+        """A relative TMPDIR is meant from where the script began to trace."""
+        got = run_script("mkdir folder\n" + START + "trace a true; cd folder; trace b true; trace_end", TMPDIR=".")
 
-        self.assertEqual((got.err, set(inner)), ("", {"inner", "work"}))
-        self.check_under(inner["inner"], got.named("call"))
-        self.check_under(inner["work"], inner["inner"])
+        self.assertEqual([span["name"] for span in got.spans], ["a", "b", "script"])
+
+    def test_two_scripts_that_call_each_other_are_one_trace(self) -> None:
+        """Each script has a node and a file of its own; a script's span is a child of the command that called it."""
+        got = run_script(
+            r"""script() {
+. "$TRACE"; trace_start --export "$EXPORT.$1"
+[[ ! $2 ]] || trace "call $2" "$BASH" -c "$(declare -f script); script $2 $3" "$2"
+trace work true; trace_end; }
+script script inner innermost; "$PYTHON" "${TRACE%/*/*}/main.py" --draw "$EXPORT".*"""
+        )
+
+        self.assertEqual(got.err, "")
+        self.assertEqual(
+            [re.sub(" +INTERNAL OK", "", line) for line in drawn(got.out)],
+            [
+                "script",
+                "├ call inner",
+                "│ └ inner",
+                "│   ├ call innermost",
+                "│   │ └ innermost",
+                "│   │   └ work",
+                "│   └ work",
+                "└ work",
+            ],
+        )
 
     def test_good_traceparent_is_the_parent(self) -> None:
         """The script's span joins the trace of TRACEPARENT, of any version, with its lowest flags; afterwards the variable is as before."""

@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 import re
 import signal
+import subprocess
 import sys
 import tempfile
 import time
+import unittest
 
-from tests.helpers import PATIENCE_SECONDS, TRACEPARENT
+from tests.helpers import PATIENCE_SECONDS, TRACEPARENT, child_environment, wait_for
 from tests.scripts import (
+    BASH,
     LIBRARY,
     OK,
     SOURCE,
     START,
+    VERSION,
     WHEN_INPUT_ENDED,
     WITHOUT,
     BashTestCase,
@@ -28,6 +32,7 @@ class HarmTests(BashTestCase):
     """Whatever becomes of the node, and whatever the script has set, the script does what it does without tracing."""
 
     SCRIPT = r"""
+echo() { builtin echo "said: $*"; }
 set -euo pipefail
 trap 'echo "exit trap $?"' EXIT
 trace early echo early
@@ -67,10 +72,25 @@ trace stops stops
                     got = run_script(SOURCE + SOURCE + self.SCRIPT, PYTHON=sys.executable if program == "" else python)
 
                     self.assertEqual((got.code, got.out), (wanted.code, wanted.out))
-                    self.assertIn("exit trap 1", got.out)
+                    self.assertIn("said: exit trap 1", got.out)
                     self.assertLessEqual(got.err.count("\n"), 0 if program in ("", "exit 3") else 1, got.err)
                     self.assertEqual(len(got.spans), 216 if program == "" else 0)
                     self.assertLess(time.monotonic() - began, PATIENCE_SECONDS)
+
+    def test_node_that_is_late_loses_nothing(self) -> None:
+        """A Python that takes two seconds to start is not waited for, and what the script told it is exported all the same."""
+        with tempfile.TemporaryDirectory() as folder:
+            python, path = os.path.join(folder, "late"), os.path.join(folder, "spans.jsonl")
+            with open(python, "w", encoding="utf-8") as file:
+                file.write(f'#!/bin/sh\nsleep 2\nexec {sys.executable} "$@"\n')
+            os.chmod(python, 0o700)
+            environment = child_environment(PYTHON=python, TRACE=LIBRARY, EXPORT=path, TMPDIR=folder)
+            command = [BASH, "-c", START + "trace inside true; trace_end"]
+            # No pipe, which the node would hold open.
+            done = subprocess.run(command, stderr=subprocess.DEVNULL, env=environment, timeout=PATIENCE_SECONDS)
+
+            self.assertEqual((done.returncode, os.path.exists(path)), (0, False))
+            wait_for(lambda: len(exported(path)) == 2)
 
     def test_older_bash_runs_the_script_untraced(self) -> None:
         """A bash that is too old gets one sentence, and functions that do nothing but run the command."""
@@ -87,11 +107,27 @@ trace stops stops
 
     def test_no_fifo_no_trace(self) -> None:
         """Where no FIFO can be made the script is not traced, one sentence says so, and TRACEPARENT is left alone."""
-        text = START + 'trace name printenv TRACEPARENT; trace_event e; trace_end; echo "$TRACEPARENT"'
-        got = run_script(text, TMPDIR="/nonexistent", TRACEPARENT=TRACEPARENT)
+        text = START + 'trace name "$env" TRACEPARENT; trace_event e; trace_end; echo "$TRACEPARENT"'
+        for reason in (
+            "TMPDIR=/nonexistent",
+            "ulimit -n 10; set -o posix",
+            'mkdir bin; for c in mkfifo dd rm sleep; do ln -s "$(type -P $c)" bin; done; PATH=$PWD/bin',
+        ):
+            with self.subTest(reason):
+                got = run_script(f"env=$(type -P printenv); {reason}\n{text}", TRACEPARENT=TRACEPARENT)
 
-        self.assertEqual((got.code, got.out, got.spans), (0, f"{TRACEPARENT}\n" * 2, []))
-        self.assertRegex(got.err, r"^trace: the script is not traced: .*/nonexistent/.*\n$")
+                self.assertEqual((got.code, got.out, got.spans), (0, f"{TRACEPARENT}\n" * 2, []))
+                self.assertRegex(got.err, r"^trace: the script is not traced: .*\n$")
+
+    @unittest.skipIf(VERSION < (5,), "bash 4.4 may take back one such number itself")
+    def test_descriptors_of_the_script_stay_its_own(self) -> None:
+        """What a script opens by a number is there after tracing, also by the number that the library had."""
+        for number in (*range(10, 16), 200, "$mine"):
+            with self.subTest(number):
+                swap = f'mine=$_trace_fd; eval "exec $mine>&-"; eval "exec {number}> kept"'
+                got = run_script(f'{START} {swap}; trace n true; trace_end; eval "echo kept >&{number}"; cat kept')
+
+                self.assertEqual(got.out, "kept\n")
 
     def test_shell_is_left_as_it_was(self) -> None:
         """Variables, options, traps, jobs and descriptors are the same after tracing as before it, RANDOM goes on in its sequence."""
@@ -113,9 +149,10 @@ state; kill "$background"
         self.assertEqual(len(states[1].spans), 2)
 
     def test_traps_run_as_often_as_without(self) -> None:
-        """ERR, DEBUG and EXIT traps run once for a traced command, errexit acts in a traced function, and `||` turns it off."""
+        """ERR, DEBUG and EXIT traps run as without, errexit acts in a traced function, and `||` turns it off."""
         for text in (
             "trap 'echo err $?' ERR; trace n false; trace n true; echo end",
+            "set -E; trap 'echo err $?' ERR; trace n false; trace n sh -c 'exit 3'; echo end",
             "set -E; trap 'echo err $?' ERR; set -e; trace n sh -c 'exit 4'; echo end",
             "set -e; trap 'echo exit $?' EXIT; f() { false; echo on; }; trace n f; echo end",
             "set -e; f() { false; echo on; }; trace n f || echo failed; trace n eval 'false; echo on'; echo end",
@@ -125,7 +162,10 @@ state; kill "$background"
             "f() { local code=1 name=2; trace n g; echo $code $name; }; g() { code=3 name=4; }; trace n f; echo ${code-}",
         ):
             with self.subTest(text):
-                wanted, got = run_script(f"{WITHOUT}\n{text}"), run_script(f"{START}\n{text}")
+                wanted, got = (
+                    run_script(text.replace("trace n ", "").replace("trace_event", ":")),
+                    run_script(f"{START}\n{text}"),
+                )
                 self.assertEqual((got.code, got.out), (wanted.code, wanted.out))
 
     def test_streams_pass_through(self) -> None:

@@ -207,7 +207,7 @@ class ShapeTests(unittest.TestCase):
     """Trees of any shape and size."""
 
     def test_parents_in_a_circle_lose_no_span(self) -> None:
-        """Spans that are each other's or their own parents, by `traceparent`, are drawn once each, children and all."""
+        """Spans that are each other's or their own parents are drawn once each; children are the first one's of their id."""
 
         def parent(number: int) -> dict[str, str]:
             return {"traceparent": f"00-{'a' * 32}-{number:016x}-01"}
@@ -215,10 +215,12 @@ class ShapeTests(unittest.TestCase):
         picture = drawn(
             *(create("one", at=0, **parent(2)), create("two", at=1, **parent(1)), create("self", at=2, **parent(3))),
             create("child", at=3, parent_span_id="two"),
+            *(create("twin", at=4, context=parent(3)["traceparent"], **parent(3)), create("last", at=5, **parent(3))),
         )
 
         self.assertEqual(
-            [line.split("  INTERNAL")[0].rstrip() for line in lines(picture)[1:]], ["one", "└ two", "  └ child", "self"]
+            [line.split("  INTERNAL")[0].rstrip() for line in lines(picture)[1:]],
+            ["one", "└ two", "  └ child", "self", "├ twin", "└ last"],
         )
 
     def test_deep_chain_is_indented_up_to_a_bound(self) -> None:

@@ -41,6 +41,11 @@ def quoted(text: str) -> str:
     return encode_basestring_ascii(text)
 
 
+def quoted_path(path: str) -> str:
+    """Show a path whole, since its end tells most; it is the user's own, so no peer makes it long."""
+    return encode_basestring_ascii(path)
+
+
 def named(span_id: str) -> str:
     """Show a span's id as its name, without quotes; otherwise as `quoted` does."""
     return quoted(span_id)[1:-1]

@@ -48,7 +48,7 @@ _CUT_SHORT = {
     STRING: re.compile(r"(?:\\(?:u[0-9a-fA-F]{0,3})?)?\Z"),
     **dict.fromkeys(_VALUES, re.compile(_BEGUN_WORD)),
 }
-_BEGINNING = re.compile(r"\s*(?:[{>\u2192]|[-=]>)")
+_BEGINNING = re.compile(r"\s*(?:[{>\u2192]|[-=]+>)")
 
 #: Characters of a line that are shown where it is what follows that is wrong.
 _SHOWN_BEFORE = 20
@@ -58,11 +58,12 @@ UTF_16 = "the line looks like UTF-16: save the input as UTF-8"
 #: that of the group, if there is one.  Of the first rows the reader can skip what it met and go on.
 _SKIPPED = [
     (None, f"{_LETTER}*?((?://|#).*|/[*].*?(?:[*]/|\\Z))", "a comment", "JSON has none, leave it out"),
-    ((START,), "->|=>|\u2192", "an arrow", "it marks a reply in examples and is not sent, leave the line out"),
+    ((START,), "[-=]+>|\u2192", "an arrow", "it marks a reply in examples and is not sent, leave the line out"),
     ((START,), ">", "a prompt", "leave out the > that marks what is typed"),
 ]
 _CAUSES = [
     ((START,), r'[\w"]', "", ""),
+    ((START,), "```", "a fence of Markdown", "leave the line out"),
     ((START,), r"\[", "an array", "send each message by itself, without [ ] around it"),
     *_SKIPPED,
     (None, rf"{_LETTER}*?(\x00)", "a NUL byte", "take it out"),
@@ -192,7 +193,7 @@ def _diagnosis(line: str, at: int, expects: str) -> tuple[str, int | None]:
         if found is not None and what:
             place = found.start(found.lastindex or 0)
             sentence = f"{what} at column {place + 1}, {quoted(line[place:])}: {remedy}"
-            return sentence, found.end() if cause in _SKIPPED else None
+            return sentence, found.end() if cause in _SKIPPED and place == at else None
         if found is not None:
             break
     return f"expected {expects} at column {at + 1}, not {quoted(line[at:])}", None

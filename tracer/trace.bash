@@ -9,7 +9,7 @@
 # - What is ours stands before `||`, out of reach of errexit and ERR traps, and has no stderr, lest xtrace show it.
 # - A traced function sees the locals of trace, and a trap may run in any function of ours: so all names begin with _trace.
 if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 404)); then
-    echo "trace: the script is not traced: that takes bash 4.4 or newer" >&2
+    builtin echo "trace: the script is not traced: that takes bash 4.4 or newer" >&2
     trace() { "${@:2}"; } && trace_start() { :; } && trace_event() { :; } && trace_attributes() { :; } && trace_end() { :; } && return 0
 elif [[ ${_trace_shell-} != "$$" ]]; then # not when this shell sources it again; the patience is 36 naps of 64
     _trace_shell=$$ _trace_pid=0 _trace_state=0 _trace_owner='' _trace_fifo='' _trace_fd='' _trace_patience=2304
@@ -27,9 +27,9 @@ trace() { # NAME COMMAND [ARGUMENT]...: run a program, builtin or function in a 
     if [[ ! ${_trace_fifo-} -ef /dev/fd/${_trace_fd-} ]]; then "${@:2}"; return; fi
     { local -x TRACEPARENT=${TRACEPARENT-} && local _trace_span='' _trace_began='' _trace_now='' _trace_text='' _trace_code=0 &&
         _trace_clock && _trace_open "${1:-${2-}}" "$TRACEPARENT" || :; } 2>/dev/null
-    # Under errexit a program that fails would end the script here, its span without an exit code. But what runs the script's
-    # own code must not stand before `||`: it would go on after a failure.
-    if [[ $- != *e* || " eval source . command builtin " == *" ${2-} "* ]] || declare -F -- "${2-}" >/dev/null
+    # Under errexit a program that fails would end the script here, its span without an exit code, and under errtrace ERR traps
+    # would run twice. But what runs the script's own code must not stand before `||`: it would go on after a failure.
+    if [[ $- != *[eE]* || " eval source . command builtin " == *" ${2-} "* ]] || declare -F -- "${2-}" >/dev/null
     then "${@:2}"; _trace_code=$?
     else "${@:2}" || _trace_code=$?; fi
     { _trace_close "$_trace_code" || :; } 2>/dev/null
@@ -37,12 +37,12 @@ trace() { # NAME COMMAND [ARGUMENT]...: run a program, builtin or function in a 
 }
 _trace_start() { # [OPTION]...
     local _trace_seed _trace_span _trace_began _trace_now _trace_text _trace_parent=''
-    _trace_clock
-    _trace_outer=${TRACEPARENT-} _trace_pid=$BASHPID _trace_sleep=$(type -P sleep) _trace_seed=$(command od -An -N24 -tx1 /dev/urandom)
-    _trace_seed=${_trace_seed//[[:space:]]/} _trace_state=0x${_trace_seed:0:16} _trace_fifo=${TMPDIR:-/tmp}/trace.$$.${_trace_seed:40}
+    _trace_clock; _trace_outer=${TRACEPARENT-} _trace_pid=$BASHPID _trace_sleep=$(type -P sleep)
+    _trace_seed=$(command od -An -N24 -tx1 /dev/urandom) _trace_seed=${_trace_seed//[[:space:]]/} _trace_state=0x${_trace_seed:0:16}
+    _trace_fifo=${TMPDIR:-/tmp}/trace.$$.${_trace_seed:40} && [[ $_trace_fifo == /* ]] || _trace_fifo=$PWD/$_trace_fifo
     export TRACEPARENT=00-${_trace_seed:16}-0000000000000000-01
-    if ! { command mkfifo -m 600 "$_trace_fifo" && _trace_connect "$@"; }; then
-        echo "trace: the script is not traced: there is no way to a node through $_trace_fifo" >&4
+    if ! { [[ ${_trace_seed:47} ]] && command mkfifo -m 600 "$_trace_fifo" && _trace_connect "$@"; }; then
+        builtin echo "trace: the script is not traced: there is no way to a node through $_trace_fifo" >&4
         _trace_forget && return
     fi
     local LC_ALL=C _trace_hex=${_trace_seed:32} && _trace_hex=${_trace_hex//?/[0-9a-f]}
@@ -55,45 +55,45 @@ _trace_start() { # [OPTION]...
     _trace_owner=$BASHPID _trace_root=$_trace_span _trace_root_began=$_trace_began
 }
 _trace_connect() { # [OPTION]...: open the FIFO, and start the node at its other end
-    local _trace_saved _trace_in _trace_main=$_trace_home/__main__.py
-    [[ -e $_trace_main ]] || _trace_main=${_trace_home%/*}/main.py
+    local _trace_saved _trace_in _trace_main=$_trace_home/__main__.py; [[ -e $_trace_main ]] || _trace_main=${_trace_home%/*}/main.py
+    _trace_fd=254 && while [[ -e /dev/fd/$_trace_fd ]]; do ((_trace_fd -= 1)); done # for bash undoes a script's `exec` on our number
     # Where bash saves a descriptor it is close-on-exec, and so is a duplicate of that. It saves under the next free number.
-    { exec {_trace_saved}</dev/null {_trace_saved}<&- && { exec {_trace_fd}>&"$_trace_saved"; } >/dev/null; } 1<>"$_trace_fifo"
-    [[ $_trace_fifo -ef /dev/fd/$_trace_fd ]] || exec {_trace_fd}<>"$_trace_fifo" || return
+    { command exec {_trace_saved}</dev/null {_trace_saved}<&- && { eval "command exec $_trace_fd>&$_trace_saved"; } >/dev/null; } 1<>"$_trace_fifo"
+    [[ $_trace_fifo -ef /dev/fd/$_trace_fd ]] || command exec {_trace_fd}<>"$_trace_fifo" || return
     # That it does not block belongs to the open file, not to a process: GNU's dd sets it, and Python where dd is another.
     command dd count=0 oflag=nonblock </dev/null >&"$_trace_fd" ||
         "${PYTHON:-python3}" -c 'import os; os.set_blocking(1, False)' >&"$_trace_fd" || return
-    _trace_process=$(exec {_trace_in}<"$_trace_fifo" && { _trace_keep "$@" <&"$_trace_in" >/dev/null 2>&4 & } && echo "$!")
+    _trace_process=$(exec {_trace_in}<"$_trace_fifo" && { _trace_keep "$@" <&"$_trace_in" >/dev/null 2>&4 & } && builtin echo "$!")
 }
-_trace_keep() { # [OPTION]...: run the node until its input ends, or SIGUSR1 gives it up
+_trace_keep() { # [OPTION]...: run the node until its input ends; SIGUSR1 gives it up, SIGUSR2 does so in four seconds
     { set +eEuTx; } 2>/dev/null && trap - DEBUG ERR RETURN && trap '' HUP INT QUIT TERM # the script's end is the input's
     for ((_trace_fd = 3; _trace_fd < 255; _trace_fd++)); do exec {_trace_fd}>&-; done
     PYTHONPATH=${_trace_home%/*} "${PYTHON:-python3}" "$_trace_main" --clock real "$@" <&0 &
-    trap 'kill -KILL "$!"; wait "$!"' USR1
-    exec 3>&2 2>/dev/null
-    wait "$!" || (($? < 128)) || echo "trace: the node was killed or did not read: the trace is not whole" >&3
+    _trace_process=$! && exec 3>&2 2>/dev/null && trap 'kill -KILL "$_trace_process"' USR1
+    trap '"$_trace_sleep" 4 <&- 3>&- & wait -n; kill "$!" || kill -KILL "$_trace_process"' USR2
+    wait "$_trace_process" || wait "$_trace_process" || (($? < 128)) || # a trap ends the first
+        builtin echo "trace: the node was killed or did not read: the trace is not whole" >&3
     command rm -f "$_trace_fifo"
 }
 _trace_end() { # EXIT_CODE
     [[ ${_trace_owner-} == "$BASHPID" ]] || return
     local _trace_span=$_trace_root _trace_began=$_trace_root_began _trace_now _trace_text
     _trace_close "$1"
-    while [[ $_trace_fifo -ef /dev/fd/$_trace_fd ]] && builtin read -r -t 0 -u "$_trace_fd"; do _trace_nap; done
-    exec {_trace_fd}>&-
+    [[ ! $_trace_fifo -ef /dev/fd/$_trace_fd ]] || exec {_trace_fd}>&- # or it may be the script's by now
     while [[ -p $_trace_fifo ]] && (((_trace_patience -= 64) > 0)); do "$_trace_sleep" 0.02; done
+    [[ ! -p $_trace_fifo ]] || builtin kill -USR2 "$_trace_process" # late is not lost: it goes on reading, the script too
     _trace_forget
 }
 _trace_forget() { # be as before trace_start
     [[ ! -p $_trace_fifo ]] || command rm -f "$_trace_fifo"
-    _trace_owner='' _trace_fifo='' _trace_fd='' TRACEPARENT=$_trace_outer
-    [[ $_trace_outer ]] || unset TRACEPARENT
+    _trace_owner='' _trace_fifo='' _trace_fd='' TRACEPARENT=$_trace_outer && [[ $_trace_outer ]] || unset TRACEPARENT
 }
 _trace_open() { # NAME PARENT: begin a span now; TRACEPARENT says its trace and flags, and names it then
     ((_trace_pid == BASHPID)) || # a subshell goes on from elsewhere in the cycle of 2^64 ids
         ((_trace_pid = BASHPID, _trace_state += BASHPID * 0x9e3779b97f4a7c15 ^ ${_trace_now:-$SECONDS} * 0x2545f4914f6cdd1d))
     builtin printf -v _trace_span %016x "$((_trace_state = _trace_state * 6364136223846793005 + 1442695040888963407))"
     TRACEPARENT=${TRACEPARENT:0:36}$_trace_span${TRACEPARENT:52:3} _trace_began=$_trace_now
-    _trace_quote "$1" && _trace_send create_span "\"name\": \"$_trace_text\", \"context\": \"$TRACEPARENT\", \"traceparent\": \"$2\""
+    _trace_quote "${1:-span}" && _trace_send create_span "\"name\": \"$_trace_text\", \"context\": \"$TRACEPARENT\", \"traceparent\": \"$2\""
 }
 _trace_close() { # EXIT_CODE: end the span now
     local _trace_status='"OK"' _trace_error="exit code $1"
@@ -109,7 +109,7 @@ _trace_tell() { # TYPE EVENT [KEY=VALUE]...: tell of the innermost span; attribu
     for _trace_pair in "${@:3}"; do
         [[ $_trace_pair == [!=]*=* ]] || continue
         _trace_quote "${_trace_pair#*=}" && _trace_value="\"$_trace_text\""
-        [[ $_trace_text != @(0|true|false|?(-)[1-9]*([0-9])) ]] || _trace_value=$_trace_text
+        [[ $_trace_text != @(0|true|false|?(-)[1-9]*([0-9])) ]] || _trace_value=${_trace_text,,} # as JSON has it, where nocasematch is set
         _trace_quote "${_trace_pair%%=*}" && _trace_pair="\"$_trace_text\": $_trace_value, "
         ((${#_trace_fields} + ${#_trace_pair} > 900)) || _trace_fields+=$_trace_pair
     done

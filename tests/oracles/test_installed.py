@@ -11,8 +11,9 @@ import tempfile
 import unittest
 import venv
 
-from tests.helpers import TOP, run
+from tests.helpers import TOP, child_environment, run
 from tests.oracles import skip_unless_outer
+from tests.scripts import BASH, VERSION, exported
 from tests.test_samples import hold_to_samples
 from tracer import __version__
 
@@ -72,6 +73,26 @@ class InstalledTests(unittest.TestCase):
 
         self.assertEqual(set(os.listdir(site)), {"tracer", f"span_tracer_node-{__version__}.dist-info"})
         self.assertTrue(os.path.exists(os.path.join(site, "tracer", "py.typed")))
+
+    @unittest.skipUnless(VERSION >= (4, 4), "there is no bash 4.4 or newer here")
+    def test_bash_library_finds_its_node(self) -> None:
+        """A script sources what both commands print, and is traced by the node beside it, whatever lies where the script runs."""
+        for command in ("span-tracer", "python -m tracer"):
+            with self.subTest(command), tempfile.TemporaryDirectory() as folder:
+                for name in ("main.py", "tracer.py"):
+                    with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+                        file.write("raise SystemExit('another')\n")
+                text = f'. "$(cd / && {command} --bash)"; trace_start --export spans.jsonl; trace work true; trace_end'
+                path = os.pathsep.join([os.path.dirname(self.script), os.environ["PATH"]])
+                environment = child_environment(PATH=path, TMPDIR=folder)
+                process = subprocess.run(
+                    [BASH, "-c", text], cwd=folder, env=environment, capture_output=True, timeout=60
+                )
+
+                self.assertEqual((process.returncode, process.stdout, process.stderr), (0, b"", b""))
+                self.assertEqual(
+                    [span["name"] for span in exported(os.path.join(folder, "spans.jsonl"))], ["work", "bash"]
+                )
 
     def test_archive_is_tested_by_its_own_tests(self) -> None:
         """The inner ring passes in the unpacked sdist."""

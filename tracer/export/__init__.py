@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 
-from ..errors import quoted
+from ..errors import quoted_path
+from ..process import leave_signals_to_others
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from typing import Callable, Protocol
 
     from ..span import Span
+    from .environment import Settings
+    from .otlp import Resources
 
     class Exporter(Protocol):
         """Takes ended spans somewhere."""
@@ -52,32 +55,41 @@ def opened(destinations: list[str], environment: Mapping[str, str], say: Callabl
     Raises:
         ValueError: one of them cannot be opened; it says so in a sentence.
     """
+    from .otlp import Resources
+
+    resources = Resources(environment, say)
+    urls = [place for place in destinations if _URL.match(place)]
     # Files first: they have their spans before anybody waits for a backend.
-    exporters = [
-        _opened(place, environment, say) for place in sorted(destinations, key=lambda text: bool(_URL.match(text)))
-    ]
+    exporters = [_opened_file(place, resources, say) for place in destinations if place not in urls]
+    if urls:
+        from .environment import settings_in
+
+        settings = settings_in(environment, say)
+        exporters += [_opened_url(url, settings, resources, say) for url in urls]
     return exporters[0] if len(exporters) == 1 else Exporters(exporters)
 
 
-def _opened(destination: str, environment: Mapping[str, str], say: Callable[[str], None]) -> Exporter:
-    if _URL.match(destination):
-        from .http import HttpExporter
-
-        try:
-            return HttpExporter(destination, environment, say)
-        except ValueError as error:
-            # A URL may hold a password, so it is not shown.
-            raise ValueError(f"cannot export to the URL: {error}") from None
+def _opened_file(path: str, resources: Resources, say: Callable[[str], None]) -> Exporter:
     from .file import FileExporter
 
     try:
-        return FileExporter(destination, environment, say)
+        return FileExporter(path, resources, say)
     except OSError as error:
-        raise ValueError(f"cannot export to {quoted(destination)}: {error.strerror}") from None
+        raise ValueError(f"cannot export to {quoted_path(path)}: {error.strerror}") from None
+
+
+def _opened_url(url: str, settings: Settings, resources: Resources, say: Callable[[str], None]) -> Exporter:
+    from .http import HttpExporter
+
+    try:
+        return HttpExporter(url, settings, resources, say)
+    except ValueError as error:
+        # A URL may hold a password, so it is not shown.
+        raise ValueError(f"cannot export to the URL: {error}") from None
 
 
 class Exporters:
-    """Several exporters as one; each method does what it does in `Exporter`, with each of them in turn.
+    """Several exporters as one; each method does what it does in `Exporter`, with each of them.
 
     Args:
         exporters: these.
@@ -97,6 +109,12 @@ class Exporters:
             exporter.flush()
 
     def close(self, open_spans: Iterable[Span], now_us: int, why: str) -> int:
-        """Send what is left; return how many spans were lost, once for each way that one was lost on."""
+        """Send what is left, side by side: a backend that is dead takes no time from another one.
+
+        Return how many spans were lost, once for each way that one was lost on.
+        """
+        from concurrent.futures import ThreadPoolExecutor
+
         spans = list(open_spans)
-        return sum([exporter.close(spans, now_us, why) for exporter in self._exporters])
+        with ThreadPoolExecutor(len(self._exporters), initializer=leave_signals_to_others) as pool:
+            return sum(pool.map(lambda exporter: exporter.close(spans, now_us, why), self._exporters))

@@ -10,7 +10,9 @@ Source: OTLP 1.x, OTLP/HTTP; RFC 9110, Retry-After, and informational answers, w
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import re
 import select
 from email.utils import mktime_tz, parsedate_tz
@@ -187,6 +189,9 @@ def _secure(url: Url, settings: Settings) -> HTTPConnection:
 def _reason(error: Exception) -> str:
     if isinstance(error, HTTPException) and not isinstance(error, OSError):
         return "what came back is no HTTP"
+    if isinstance(error, FileNotFoundError):
+        # PyPy's ssl gives none of its own.
+        return os.strerror(errno.ENOENT)
     return getattr(error, "strerror", None) or str(error)
 
 

@@ -77,7 +77,10 @@ def settings_in(environment: Mapping[str, str], say: Callable[[str], None]) -> S
         environment: the variables.
         say: takes a sentence about a variable that is passed over.
     """
-    return Settings(**{name: _first(*row, environment, say) for name, row in SETTINGS.items()})
+    settings = Settings(**{name: _first(*row, environment, say) for name, row in SETTINGS.items()})
+    if settings.client_key and not settings.client_certificate:
+        say("OTEL_EXPORTER_OTLP_CLIENT_KEY is passed over: there is no OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE")
+    return settings
 
 
 def _first(

@@ -12,18 +12,18 @@ import os
 import stat
 from collections import deque
 
-from ..errors import quoted
+from ..errors import quoted_path
 from ..process import open_to_append
 from ..trace_context import SAMPLED
-from .otlp import Resources, ended, lines
+from .otlp import ended, lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from typing import Callable
 
     from ..span import Span
-    from .otlp import Line
+    from .otlp import Line, Resources
 
 #: Spans that the file did not take are kept up to this many bytes of lines; past it the newcomers are lost.
 UNSAVED_BYTES = 1 << 23
@@ -36,17 +36,17 @@ class FileExporter:
 
     Args:
         path: the file; made if there is none.
-        environment: see `Resources`.
+        resources: of the services.
         say: takes a sentence about what is wrong.
     Raises:
         OSError: it cannot be opened, or is stdin, stdout or stderr.
     """
 
-    def __init__(self, path: str, environment: Mapping[str, str], say: Callable[[str], None]) -> None:
+    def __init__(self, path: str, resources: Resources, say: Callable[[str], None]) -> None:
         self._path = path
         self._say = say
+        self._resources = resources
         self._take(_opened_for_reader(path, say))
-        self._resources = Resources(environment, say)
         self._ended: list[Span] = []
         # Lines that the file did not take, and the bytes in them.
         self._unsaved: deque[Line] = deque()
@@ -78,7 +78,9 @@ class FileExporter:
         self._close()
         lost = self._lost + sum([line.spans for line in self._unsaved])
         if lost:
-            self._say(f"{lost} {'span was' if lost == 1 else 'spans were'} lost: {quoted(self._path)} took no more")
+            self._say(
+                f"{lost} {'span was' if lost == 1 else 'spans were'} lost: {quoted_path(self._path)} took no more"
+            )
         return lost + self._doubtful
 
     def _save(self, spans: Iterable[Span]) -> None:
@@ -98,7 +100,7 @@ class FileExporter:
                 self._unsaved_bytes -= len(self._unsaved.popleft().data)
         except OSError as error:
             if not self._is_failing:
-                self._say(f"cannot write {quoted(self._path)}: {error.strerror}; trying again with the next spans")
+                self._say(f"cannot write {quoted_path(self._path)}: {error.strerror}; trying again with the next spans")
             self._is_failing = True
             while self._unsaved_bytes > UNSAVED_BYTES and len(self._unsaved) > 1:
                 line = self._unsaved.pop()
@@ -106,7 +108,7 @@ class FileExporter:
                 self._lost += line.spans
         else:
             if self._is_failing:
-                self._say(f"{quoted(self._path)} takes spans again")
+                self._say(f"{quoted_path(self._path)} takes spans again")
             self._is_failing = False
 
     def _follow(self) -> None:
@@ -139,7 +141,9 @@ class FileExporter:
             os.close(self._descriptor)
         except OSError as error:
             self._doubtful += self._written
-            self._say(f"cannot close {quoted(self._path)}: {error.strerror}; {self._written} of its spans may be lost")
+            self._say(
+                f"cannot close {quoted_path(self._path)}: {error.strerror}; {self._written} of its spans may be lost"
+            )
 
     def _append(self, line: bytes) -> None:
         data = memoryview(b"\n" + line if self._torn else line)
@@ -173,7 +177,7 @@ def _opened_for_reader(path: str, say: Callable[[str], None]) -> int:
     except OSError as error:
         if error.errno != errno.ENXIO or not stat.S_ISFIFO(os.stat(path).st_mode):
             raise
-    say(f"waiting until somebody reads {quoted(path)}, which is a named pipe")
+    say(f"waiting until somebody reads {quoted_path(path)}, which is a named pipe")
     return _opened(path, waits=True)
 
 

@@ -21,17 +21,17 @@ from ..errors import quoted
 from ..process import leave_signals_to_others
 from ..trace_context import SAMPLED
 from .connection import Connection, read_url
-from .environment import settings_in
-from .otlp import Resources, ended, lines
+from .otlp import ended, lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from typing import Callable
 
     from ..span import Span
     from .connection import Answer
-    from .otlp import Line
+    from .environment import Settings
+    from .otlp import Line, Resources
 
 #: A request has no more bytes before it is compressed, unless one span has.
 REQUEST_BYTES = 1 << 20
@@ -46,20 +46,21 @@ class HttpExporter:
 
     Args:
         url: where to.
-        environment: see `Resources` and `settings_in`.
+        settings: how they are sent.
+        resources: of the services.
         say: takes a sentence about what is wrong.
     Raises:
         ValueError: the URL is none, or a certificate cannot be read.
     """
 
-    def __init__(self, url: str, environment: Mapping[str, str], say: Callable[[str], None]) -> None:
+    def __init__(self, url: str, settings: Settings, resources: Resources, say: Callable[[str], None]) -> None:
         target = read_url(url)
         self._name = quoted(target.shown)
         self._say = say
-        self._settings = settings_in(environment, say)
-        self._batch_size = min(self._settings.batch_size, self._settings.queue_size)
-        self._connection = Connection(target, self._settings)
-        self._resources = Resources(environment, say)
+        self._settings = settings
+        self._batch_size = min(settings.batch_size, settings.queue_size)
+        self._connection = Connection(target, settings)
+        self._resources = resources
         self._queue: deque[Span] = deque()
         # Guards the queue, and is notified of what somebody may wait for.
         self._changed = Condition()

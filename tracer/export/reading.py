@@ -10,12 +10,13 @@ Source: OTLP, JSON Protobuf Encoding; protobuf.dev, ProtoJSON Format.
 from __future__ import annotations
 
 import re
+import select
 from functools import cache, lru_cache
 from itertools import islice
 from typing import Any
 
 from ..address import ReturnAddress
-from ..errors import MalformedLineError, quoted
+from ..errors import MalformedLineError, quoted_path
 from ..limits import Limits
 from ..lines import LineBuffer, read
 from ..malformed import Malformed
@@ -62,7 +63,7 @@ def spans_in(paths: list[str], say: Callable[[str], None]) -> list[Span]:
             same = (span.trace_id, span.hex_id, span.start_us, span.end_us, span.name, span.return_address.src)
             found.setdefault(same, span)
         if next(spans, None):
-            say(f"{quoted(path)}: only its first {most} spans are looked at")
+            say(f"{quoted_path(path)}: only its first {most} spans are looked at")
     if len({span.return_address.src for span in found.values()}) > 1:
         for span in found.values():
             span.name = f"{span.return_address.src}: {span.name}"
@@ -82,20 +83,29 @@ def _in_file(path: str, say: Callable[[str], None]) -> Iterator[Span]:
             bad += 1
             first = first or f"{number}: {error}"
     if bad:
-        say(f"{quoted(path)}: {'1 line was' if bad == 1 else f'{bad} lines were'} passed over, first line {first}")
+        say(f"{quoted_path(path)}: {'1 line was' if bad == 1 else f'{bad} lines were'} passed over, first line {first}")
 
 
 def _lines(path: str) -> Iterator[Message | str | None]:
-    buffer = LineBuffer(LINE_BYTES)
+    buffer = LineBuffer(LINE_BYTES, advice="")
     try:
-        with open(0 if path == "-" else path, "rb", buffering=0, closefd=path != "-") as file:
-            while data := file.read(_CHUNK_BYTES):
-                yield from read(buffer.feed(data))
-            yield from read(buffer.finish())
+        for data in _pieces(path):
+            yield from read(buffer.feed(data))
+        yield from read(buffer.finish())
     except OSError as error:
         # That of a read names no file.
         error.filename = path
         raise
+
+
+def _pieces(path: str) -> Iterator[bytes]:
+    with open(0 if path == "-" else path, "rb", buffering=0, closefd=path != "-") as file:
+        while (data := file.read(_CHUNK_BYTES)) != b"":
+            if data is None:
+                # Somebody has made stdin non-blocking, and nothing has come yet.
+                select.select([file], [], [])
+            else:
+                yield data
 
 
 # -- OTLP's messages --
@@ -135,8 +145,8 @@ def _span(message: Message, address: ReturnAddress) -> Span:
     span.return_address = address
     status = _field(message, "status", dict)
     span.status = STATUSES[_enum(status, "code", "STATUS_CODE_", STATUSES)]
-    # An end of 0 is one that is not known, but a simulated clock may end a span at 0.
-    if end_us or span.status != "UNSET":
+    # An end of 0 is one that is not known, but of a span that starts at 0 too, by a simulated clock.
+    if end_us or not start_us:
         span.end_us = max(end_us, start_us)
     if span.status == "ERROR":
         span.error = _field(status, "message", str)[:CHARACTERS] or None

@@ -9,7 +9,8 @@ import json
 from itertools import islice
 from operator import attrgetter
 
-from .traces import counted, offset
+from ..errors import counted
+from .traces import offset
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,13 +1,16 @@
 """Spans as the lines of a picture: which trace they belong to, in which order they stand, and when they were.
 
 Owns the order and the tree; knows no column and no colour.
-Trap: parents may name each other in a circle and chains may be a thousand deep, so the walk keeps its own stack.
+Traps: parents may name each other in a circle and chains may be a thousand deep, so the walk keeps its own stack; and ids
+may be there twice, in files that know nothing of each other.
 """
 
 from __future__ import annotations
 
 from operator import attrgetter
 from typing import NamedTuple
+
+from ..errors import counted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,7 +55,8 @@ def rows(spans: list[Span], pen: Pen, indent: int) -> Iterator[Row]:
         if span in seen:
             continue
         seen.add(span)
-        below = [child for child in children.get(span.hex_id, ()) if child not in seen]
+        # Of spans that share an id the first has the children: with many such spans, to look again for each takes for ever.
+        below = [child for child in children.pop(span.hex_id, ()) if child not in seen]
         yield Row(span, before, guides + (signs.guide if below else "  "))
         for child in reversed(below):
             is_last = child is below[-1]
@@ -119,8 +123,3 @@ def readable(duration_us: int) -> str:
 def offset(time_us: int) -> str:
     """Write a time by its distance from the start of its trace, before or after it."""
     return f"{'-' if time_us < 0 else '+'}{readable(abs(time_us))}"
-
-
-def counted(number: int, noun: str) -> str:
-    """Write a number of things."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

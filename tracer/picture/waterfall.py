@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from itertools import chain, islice
 
+from ..errors import counted
 from .details import details
 from .pen import Pen, Text
-from .traces import Trace, by_trace, counted, offset, readable, rows
+from .traces import Trace, by_trace, offset, readable, rows
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

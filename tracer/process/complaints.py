@@ -7,6 +7,7 @@ and so are the sentences that nobody took.  Read next: `screen.py`, which writes
 from __future__ import annotations
 
 from ..errors import counted, named
+from . import END_OF_INPUT
 from .screen import Screen
 
 #: How many lines are complained of in full.
@@ -56,7 +57,8 @@ class Complaints:
 
     def greet(self, version: str) -> None:
         """Tell a person at a terminal what this is, and what to type."""
-        self.say(f"span tracer {version}: one JSON message a line; Ctrl-D ends.  To begin with, paste this:\n{EXAMPLE}")
+        what = f"span tracer {version}: one JSON message a line; {END_OF_INPUT} the input"
+        self.say(f"{what}.  To begin with, paste this:\n{EXAMPLE}")
 
     def summarize(self, lines: int, open_ids: list[str]) -> None:
         """Say at the end what was only counted, and name the spans that are still open; `lines` have come in all."""

@@ -30,13 +30,11 @@ class _Value:
         expected: the same in words.
         read: returns what is made of a text, None where it is not of this form.
         help: what the option does.
-        action: what argparse does with what is read.
+        several: what argparse needs to know of an option that may have several values.
     """
 
-    def __init__(
-        self, metavar: str, expected: str, read: Callable[[str], Any], help: str, action: str = "store"
-    ) -> None:
-        self.metavar, self.expected, self.help, self.action = metavar, expected, help, action
+    def __init__(self, metavar: str, expected: str, read: Callable[[str], Any], help: str, **several: Any) -> None:
+        self.metavar, self.expected, self.help, self.several = metavar, expected, help, several
         self._read = read
 
     def __call__(self, text: str) -> Any:
@@ -73,6 +71,14 @@ _VALUES = {
         lambda text: None if text == "-" else text,
         "append ended spans to FILE as OpenTelemetry JSON lines, or send them to URL; may be given more than once",
         action="append",
+    ),
+    "--draw": _Value(
+        "FILE",
+        "one or more files",
+        str,
+        "draw the spans in files of OpenTelemetry JSON lines (- is stdin) on stdout, and serve nobody",
+        action="extend",
+        nargs="+",
     ),
     "--max-open-spans": _whole(1, sys.maxsize, f"spans that may be open at once (default {OPEN_SPANS})"),
     "--keep-ended": _whole(0, sys.maxsize, f"ended spans that are kept for get_span (default {ENDED_SPANS})"),
@@ -118,7 +124,7 @@ def parse_options(arguments: list[str], version: str) -> Options:
     """Read the command line.
 
     Raises:
-        SystemExit: 2 after a bad option, with usage on stderr, and after a file; 0 after `--bash`, `--help` and `--version`.
+        SystemExit: 2 after a bad option, with usage on stderr, and after a file; 0 after `--help` and `--version`.
     """
     if not arguments:
         return Options()
@@ -134,14 +140,15 @@ def parse_options(arguments: list[str], version: str) -> Options:
         parser.error(f"there is no option {quoted(rest[0])}")
     if rest:
         parser.exit(2, f"{parser.prog} reads from stdin: {parser.prog} < FILE\n")
-    if options.bash:
-        package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-        os.write(1, os.fsencode(os.path.join(package, "trace.bash")) + b"\n")
-        parser.exit()
     serving = sorted(vars(options).keys() - {"draw", "verbose"})
     if options.draw and serving:
         parser.error(f"--draw serves nobody, so --{serving[0].replace('_', '-')} does not go with it")
     return options
+
+
+def bash_library() -> str:
+    """Return the path of the library that traces a bash script."""
+    return os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "trace.bash")
 
 
 def _parser(version: str) -> ArgumentParser:
@@ -157,11 +164,9 @@ def _parser(version: str) -> ArgumentParser:
         exit_on_error=False,
     )
     for option, value in _VALUES.items():
-        parser.add_argument(option, type=value, metavar=value.metavar, help=value.help, action=value.action)
+        parser.add_argument(option, type=value, metavar=value.metavar, help=value.help, **value.several)
     for option, text in _SWITCHES.items():
         parser.add_argument(option, action="store_true", help=text)
-    draw = "draw the spans in files of OpenTelemetry JSON lines (- is stdin) on stdout, and serve nobody"
-    parser.add_argument("--draw", nargs="+", action="extend", metavar="FILE", help=draw)
     parser.add_argument("--version", action="version", version=f"tracer {version}")
     return parser
 

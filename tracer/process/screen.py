@@ -1,4 +1,4 @@
-"""stderr as a person sees it: its characters, its colours, its columns; and every write to it.
+"""stderr, or stdout, as a person sees it: its characters, its colours, its columns; and every write to stderr.
 
 Nothing that happens to stderr stops the node.  So it is written to directly, for a stream object keeps what it could not
 write; and a reader who is slow gets everything, but one who takes nothing for a second is not waited for until they do.

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     Piece = Union[bytes, OSError]
 
+#: What a person does who has no more to type.
+END_OF_INPUT = "Ctrl-Z and Enter end"
 #: How soon a signal is noticed while no input comes.
 NOTICED_SECONDS = 0.1
 
