@@ -8,9 +8,16 @@ from __future__ import annotations
 
 import signal
 
-# Until the node can end in order, a signal ends it at once, and without a traceback; one that is ignored stays so.
+
+def end_at_once(number: int, frame: object) -> None:
+    """Handle a signal before the node can end in order: without a traceback."""
+    signal.signal(number, signal.SIG_DFL)
+    signal.raise_signal(number)
+
+
+# One that is ignored stays so.  Not SIG_DFL itself: Python loses a signal that comes while that takes a handler's place.
 if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, end_at_once)
 
 import os
 import sys

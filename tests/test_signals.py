@@ -277,12 +277,21 @@ class InProcessTests(unittest.TestCase):
 
     def test_start_leaves_what_is_ignored(self) -> None:
         """The node that is started with SIGINT ignored does not touch it, and else takes Python's own handler away."""
-        for before, after in [(signal.SIG_IGN, signal.SIG_IGN), (signal.default_int_handler, signal.SIG_DFL)]:
+        for before, name in [(signal.SIG_IGN, "SIG_IGN"), (signal.default_int_handler, "end_at_once")]:
             with self.subTest(before), descriptors(0, 1, 2):
                 signal.signal(signal.SIGINT, before)
                 runpy.run_path(os.path.join(TOP, "main.py"))
+                after = signal.getsignal(signal.SIGINT)
 
-                self.assertEqual(signal.getsignal(signal.SIGINT), after)
+                self.assertEqual(getattr(after, "__name__", None) or after.name, name)
+
+    def test_signal_before_the_streams_are_there_ends_it_at_once(self) -> None:
+        """The handler takes itself away and raises the signal again."""
+        with descriptors(0, 1, 2), mock.patch("signal.raise_signal") as again:
+            main.end_at_once(signal.SIGINT, None)
+
+            self.assertEqual(signal.getsignal(signal.SIGINT), signal.SIG_DFL)
+        again.assert_called_once_with(signal.SIGINT)
 
     def test_dropped_replies_are_told(self) -> None:
         """One sentence says how many bytes were dropped, and none where all were taken."""

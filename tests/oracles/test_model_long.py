@@ -15,8 +15,8 @@ from tests.test_model import PIECES, SESSIONS, disagreement, served
 
 skip_unless_outer()
 
-IN_PROCESS = range(SESSIONS, 20_000)
-SPOILT = range(200_000, 210_000)
+IN_PROCESS = range(SESSIONS, 12_000)
+SPOILT = range(200_000, 205_000)
 THROUGH_THE_PROCESS = range(100_000, 100_300)
 
 
