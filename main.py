@@ -23,13 +23,10 @@ import os
 import sys
 
 from tracer import CountedIds, Limits, LineBuffer, Node, SimulatedClock, SpanManager, __version__
-from tracer.errors import quoted_path
 from tracer.limits import limits_in
-from tracer.process import Streams
+from tracer.process import Streams, set_up_interpreter
 from tracer.process.complaints import Complaints
-from tracer.process.interpreter import set_up_interpreter
-from tracer.process.options import bash_library, parse_options
-from tracer.process.screen import Screen
+from tracer.process.options import Options
 from tracer.process.streams import occupy_standard_descriptors
 
 TYPE_CHECKING = False
@@ -37,7 +34,6 @@ if TYPE_CHECKING:
     from typing import Callable
 
     from tracer.export import Exporter
-    from tracer.process.options import Options
 
 #: Spans were lost on their way out.
 EX_LOST = 1
@@ -60,15 +56,29 @@ YEAR_US = 365 * 86_400 * 1_000_000
 def main(arguments: list[str]) -> int:
     """Do what the command line asks for; return the exit code."""
     occupy_standard_descriptors()
-    options = parse_options(arguments, __version__)
+    options = Options()
+    if arguments:
+        # argparse takes time to load.
+        from tracer.process.command_line import parse_options
+
+        options = parse_options(arguments, __version__)
     at_terminal = os.isatty(0) and os.isatty(2)
     complaints = Complaints(options.verbose, in_full=at_terminal)
-    if options.bash:
-        return failure_of(lambda: Streams().write(os.fsencode(bash_library()) + b"\n"), complaints.say)
-    if options.draw is not None:
-        return draw_files(options.draw, complaints, options.verbose)
+    exporter = None
+    # What is asked for is loaded then: each of these takes time to load.
     try:
-        exporter = None if options.export is None else open_exporter(options.export, complaints.say)
+        if options.bash:
+            from tracer.process.command_line import bash_library
+
+            return write_out(os.fsencode(bash_library()) + b"\n", complaints.say)
+        if options.draw is not None:
+            from tracer.picture import picture_of_files
+
+            return write_out(picture_of_files(options.draw, options.verbose, complaints.say), complaints.say)
+        if options.export is not None:
+            from tracer.export import opened
+
+            exporter = opened(options.export, os.environ, complaints.say)
     except ValueError as error:
         complaints.say(str(error))
         return EX_OPTION
@@ -84,7 +94,12 @@ def keep_spans(options: Options, complaints: Complaints, exporter: Exporter | No
     manager = SpanManager(limits, SimulatedClock(options.tick_us), CountedIds(), on_end)
     if options.clock == "real":
         manager.use_real_time()
-    node = make_node(manager, complaints, options.clock == "auto", is_watched)
+    if is_watched:
+        from tracer.watched import WatchedNode
+
+        node: Node = WatchedNode(manager, complaints.complain, complaints.notice, options.clock == "auto")
+    else:
+        node = Node(manager, complaints.complain, options.clock == "auto")
     lost = 0
     streams = Streams()
     with streams:
@@ -93,7 +108,7 @@ def keep_spans(options: Options, complaints: Complaints, exporter: Exporter | No
             ending = signal.Signals(streams.signal).name + " came" if streams.signal else ENDINGS[failure]
             lost = exporter.close(manager.open_spans(), manager.clock.now_us, f"still open when {ending}")
         # Whoever reads stdout may have stalled, so the spans go first.
-        failure = failure or failure_of(lambda: finish(streams, complaints.say), complaints.say)
+        failure = failure or failure_of(lambda: streams.finish(complaints.say), complaints.say)
         if not failure:
             tell(node, manager, complaints, options)
     if failure:
@@ -110,47 +125,9 @@ def tell(node: Node, manager: SpanManager, complaints: Complaints, options: Opti
         complaints.say("the times in the export are of 1970, the simulated clock's: --clock real gives today's")
     complaints.summarize(node.lines, open_ids)
     if options.timeline:
-        draw_timeline(manager, complaints.screen, options.verbose)
+        from tracer.picture import draw_kept
 
-
-def open_exporter(destinations: list[str], say: Callable[[str], None]) -> Exporter:
-    """Open what ended spans go to; it is loaded when it is asked for."""
-    from tracer.export import opened
-
-    return opened(destinations, os.environ, say)
-
-
-def make_node(manager: SpanManager, complaints: Complaints, auto_clock: bool, is_watched: bool) -> Node:
-    """Make the node; one that also tells what it passes over in silence is loaded when somebody watches."""
-    if not is_watched:
-        return Node(manager, complaints.complain, auto_clock)
-    from tracer.watched import WatchedNode
-
-    return WatchedNode(manager, complaints.complain, complaints.notice, auto_clock)
-
-
-def draw_timeline(manager: SpanManager, screen: Screen, verbose: bool) -> None:
-    """Draw the kept spans; the tables of Unicode, which take time to load, are loaded when it is asked for."""
-    from tracer.picture.waterfall import drawn_for
-
-    spans = [*manager.ended_spans(), *manager.open_spans()]
-    screen.write(drawn_for(screen, spans, manager.clock.now_us, verbose))
-
-
-def draw_files(paths: list[str], complaints: Complaints, verbose: bool) -> int:
-    """Draw the spans in files on stdout; return the exit code."""
-    from tracer.export.reading import spans_in
-    from tracer.picture.waterfall import drawn_for
-
-    try:
-        spans = spans_in(paths, complaints.say)
-    except OSError as error:
-        complaints.say(f"cannot read {quoted_path(str(error.filename))}: {error.strerror}")
-        return EX_OPTION
-    screen = Screen(1)
-    # Open ones last up to the latest time there is.
-    picture = drawn_for(screen, spans, max([span.end_us or span.start_us for span in spans], default=0), verbose)
-    return failure_of(lambda: Streams().write(screen.encoded(picture)), complaints.say)
+        draw_kept(manager, complaints.screen, options.verbose)
 
 
 def serve_to_the_end(
@@ -167,11 +144,9 @@ def serve_to_the_end(
     return failure_of(lambda: serve(streams, node, buffer, send), say)
 
 
-def finish(streams: Streams, say: Callable[[str], None]) -> None:
-    """Write the replies that a signal held back."""
-    dropped = streams.finish()
-    if dropped:
-        say(f"stdout's reader has stalled: {dropped} bytes of replies were dropped")
+def write_out(data: bytes, say: Callable[[str], None]) -> int:
+    """Write to stdout what is no reply; return the exit code."""
+    return failure_of(lambda: Streams().write(data), say)
 
 
 def failure_of(step: Callable[[], None], say: Callable[[str], None]) -> int:

@@ -29,7 +29,6 @@ from tests.helpers import (
     run_here,
     running,
 )
-from tracer.process.complaints import Complaints
 
 SHOP, BANK = (os.path.join(SAMPLES, f"{name}.jsonl") for name in ("shop", "bank"))
 DRAWN = child_environment(COLUMNS="80", PYTHONIOENCODING="utf-8")
@@ -158,7 +157,7 @@ class DrawOptionTests(unittest.TestCase):
         stream = mock.patch("sys.stdout", io.TextIOWrapper(io.BytesIO(), "utf-8"))
         with descriptors(0, writer, 2), stream, mock.patch.dict(os.environ, {"TERM": "xterm"}, clear=True):
             os.close(writer)
-            self.assertEqual(main.draw_files([SHOP], Complaints(False), False), 0)
+            self.assertEqual(main.main(["--draw", SHOP]), 0)
         line = os.read(reader, 1 << 16).decode().split("\r\n")[1]
 
         self.assertIn("\x1b[31m", line)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unittest
 from unittest import mock
 
-from tracer.process.interpreter import set_up_interpreter
+from tracer.process import set_up_interpreter
 
 
 @mock.patch("gc.disable")
@@ -14,7 +14,7 @@ class InterpreterTests(unittest.TestCase):
 
     def set_up_with(self, *names: str) -> mock.Mock:
         """Set up an interpreter whose `sys` has these names alone; return that `sys`."""
-        with mock.patch("tracer.process.interpreter.sys", mock.Mock(spec=names)) as python:
+        with mock.patch("tracer.process.sys", mock.Mock(spec=names)) as python:
             set_up_interpreter()
         return python
 

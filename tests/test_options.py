@@ -14,7 +14,8 @@ from unittest import mock
 from tests.helpers import TOP, marked, readme, run, run_here
 from tracer.forms import MAX_TIMESTAMP_US, MESSAGES
 from tracer.limits import _VARIABLES
-from tracer.process.options import Options, parse_options
+from tracer.process.command_line import parse_options
+from tracer.process.options import Options
 
 CREATE = b'{"type":"create_span","name":"n","span_id":"%s","kind":"SERVER"}\n'
 

@@ -293,14 +293,6 @@ class InProcessTests(unittest.TestCase):
             self.assertEqual(signal.getsignal(signal.SIGINT), signal.SIG_DFL)
         again.assert_called_once_with(signal.SIGINT)
 
-    def test_dropped_replies_are_told(self) -> None:
-        """One sentence says how many bytes were dropped, and none where all were taken."""
-        for dropped, said in [(7, ["stdout's reader has stalled: 7 bytes of replies were dropped"]), (0, [])]:
-            sentences = []
-            main.finish(mock.Mock(finish=lambda dropped=dropped: dropped), sentences.append)
-
-            self.assertEqual(sentences, said)
-
     def test_read_that_fails_with_a_signal_is_an_end(self) -> None:
         """A terminal that is closed fails a moment before its SIGHUP; without a signal the failure is the caller's."""
         failing = mock.patch("tracer.process.unix.os.read", side_effect=OSError(5, "Input/output error"))
@@ -337,8 +329,9 @@ class InProcessTests(unittest.TestCase):
         with descriptors(0, 1, 2), times, streams:
             os.kill(os.getpid(), signal.SIGTERM)
             streams.write(b"late")
-            left = streams.finish()
-        self.assertEqual(left, 4)
+            said = []
+            streams.finish(said.append)
+        self.assertEqual(said, ["stdout's reader has stalled: 4 bytes of replies were dropped"])
         os.close(writing)
         writing = os.open(os.devnull, os.O_RDONLY)
         self.assertRaises(OSError, Streams(0, writing).write, b"x")

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from ..errors import counted, named
 from . import END_OF_INPUT
-from .screen import Screen
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .screen import Screen
 
 #: How many lines are complained of in full.
 TOLD_IN_FULL = 20
@@ -32,11 +35,20 @@ class Complaints:
     def __init__(self, verbose: bool, descriptor: int = 2, in_full: bool = False) -> None:
         self._verbose = verbose
         self._in_full = verbose or in_full
-        #: Where they are written, and the picture of the traces.
-        self.screen = Screen(descriptor)
+        self._descriptor = descriptor
+        self._screen: Screen | None = None
         self._dropped = 0
         self._count = 0
         self._next_count = 10 * TOLD_IN_FULL
+
+    @property
+    def screen(self) -> Screen:
+        """Where they are written, and the picture of the traces; loaded when there is something to say."""
+        if self._screen is None:
+            from .screen import Screen
+
+            self._screen = Screen(self._descriptor)
+        return self._screen
 
     def complain(self, line: int, sentence: str) -> None:
         """Say what is wrong with the line of that number; blank lines count."""
@@ -62,7 +74,8 @@ class Complaints:
 
     def summarize(self, lines: int, open_ids: list[str]) -> None:
         """Say at the end what was only counted, and name the spans that are still open; `lines` have come in all."""
-        self.screen.wait_again()
+        if self._screen is not None:
+            self._screen.wait_again()
         if self._count > TOLD_IN_FULL:
             self.say(f"{self._count} bad lines in all")
         if open_ids:

@@ -23,6 +23,10 @@ assert sys.platform != "win32"  # noqa: S101
 
 #: What a person does who has no more to type.
 END_OF_INPUT = "Ctrl-D ends"
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable
+
 #: How long stdout's reader has at least for what was held back, however long the spans take that go out first; and how long
 #: what goes together takes to come.
 MOMENT_SECONDS = 0.1
@@ -84,8 +88,8 @@ class Streams(EndedBySignal):
                 self._held.append(data)
                 return
 
-    def finish(self) -> int:
-        """Write what was held back; return how many bytes of it stdout's reader did not take in time.
+    def finish(self, say: Callable[[str], None]) -> None:
+        """Write what was held back; say what stdout's reader did not take in time, which is dropped.
 
         Raises:
             OSError: see `write`.
@@ -97,7 +101,8 @@ class Streams(EndedBySignal):
             signal.setitimer(signal.ITIMER_REAL, max(left, MOMENT_SECONDS), GRACE_SECONDS)
             os.dup2(self._reader, self._stdout)
             self.write(held)
-        return sum(map(len, self._held))
+        if self._held:
+            say(f"stdout's reader has stalled: {sum(map(len, self._held))} bytes of replies were dropped")
 
     def _stop(self) -> None:
         self._put_away(self._stdin)

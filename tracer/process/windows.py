@@ -21,7 +21,7 @@ assert sys.platform == "win32"  # noqa: S101
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Union
+    from typing import Callable, Union
 
     Piece = Union[bytes, OSError]
 
@@ -71,9 +71,8 @@ class Streams(EndedBySignal):
                 raise BrokenPipeError from error
             raise
 
-    def finish(self) -> int:
-        """Return how many bytes were held back and dropped: a signal holds back none here."""
-        return 0
+    def finish(self, say: Callable[[str], None]) -> None:
+        """Do nothing: a signal holds no replies back here."""
 
     def _read_ahead(self) -> None:
         with open(0, "rb", buffering=0, closefd=False) as stdin:
