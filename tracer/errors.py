@@ -56,6 +56,11 @@ def counted(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
+def were(number: int, what: str) -> str:
+    """Say a number of things that something was done to."""
+    return f"{counted(number, what)} {'was' if number == 1 else 'were'}"
+
+
 # -- what was meant --
 
 

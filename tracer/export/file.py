@@ -12,7 +12,7 @@ import os
 import stat
 from collections import deque
 
-from ..errors import quoted_path
+from ..errors import quoted_path, were
 from ..process import open_to_append
 from ..trace_context import SAMPLED
 from .otlp import ended, lines
@@ -78,9 +78,7 @@ class FileExporter:
         self._close()
         lost = self._lost + sum([line.spans for line in self._unsaved])
         if lost:
-            self._say(
-                f"{lost} {'span was' if lost == 1 else 'spans were'} lost: {quoted_path(self._path)} took no more"
-            )
+            self._say(f"{were(lost, 'span')} lost: {quoted_path(self._path)} took no more")
         return lost + self._doubtful
 
     def _save(self, spans: Iterable[Span]) -> None:

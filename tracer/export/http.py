@@ -17,7 +17,7 @@ from random import uniform
 from threading import Condition, Thread
 from time import monotonic
 
-from ..errors import quoted
+from ..errors import quoted, were
 from ..process import leave_signals_to_others
 from ..trace_context import SAMPLED
 from .connection import Connection, read_url
@@ -111,7 +111,7 @@ class HttpExporter:
         self._thread.join(self._settings.timeout + 1)
         lost = self._came - self._taken
         if lost:
-            self._say(f"{lost} {'span was' if lost == 1 else 'spans were'} lost on the way to {self._name}")
+            self._say(f"{were(lost, 'span')} lost on the way to {self._name}")
         return lost
 
     def _is_full(self) -> bool:

@@ -41,8 +41,9 @@ LEVELS = 28
 # Bit 8 of a span's flags says that it is known whether its parent is remote, bit 9 that it is.  For a root, which has no
 # parent, it is known.  For others it is not: a span does not keep whether its parent was named by an id or a traceparent.
 _NO_REMOTE_PARENT = 0x100
-_MAX_UINT32, _MAX_UINT64 = (1 << 32) - 1, (1 << 64) - 1
-_MIN_INT64, _MAX_INT64 = -(1 << 63), (1 << 63) - 1
+#: The ranges of protobuf's integers.
+MIN_INT64, MAX_INT64, MAX_UINT64 = -(1 << 63), (1 << 63) - 1, (1 << 64) - 1
+_MAX_UINT32 = (1 << 32) - 1
 
 # The messages are built here, and none holds itself, so that need not be checked.
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
@@ -147,7 +148,7 @@ def any_value(value: Any, levels: int = LEVELS) -> Message:
     if isinstance(value, bool):
         return {"boolValue": value}
     if isinstance(value, int):
-        return {"intValue" if _MIN_INT64 <= value <= _MAX_INT64 else "stringValue": str(value)}
+        return {"intValue" if MIN_INT64 <= value <= MAX_INT64 else "stringValue": str(value)}
     if isinstance(value, float):
         return {"doubleValue": value}
     if not levels:
@@ -179,7 +180,7 @@ def _repeated(name: str, items: list[Message], dropped: int) -> Message:
 
 def _nanoseconds(time_us: int) -> str:
     # A simulated clock may run on past what 64 bits hold.
-    return str(min(time_us * 1000, _MAX_UINT64))
+    return str(min(time_us * 1000, MAX_UINT64))
 
 
 # -- resources --

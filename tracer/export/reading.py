@@ -16,12 +16,13 @@ from itertools import islice
 from typing import Any
 
 from ..address import ReturnAddress
-from ..errors import MalformedLineError, quoted_path
+from ..errors import MalformedLineError, quoted_path, were
 from ..limits import Limits
 from ..lines import LineBuffer, read
 from ..malformed import Malformed
 from ..span import KINDS, STATUSES, Span
 from ..trace_context import SpanContext
+from .otlp import MAX_INT64, MAX_UINT64, MIN_INT64
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +40,6 @@ CHARACTERS = 4_096
 
 _CHUNK_BYTES = 1 << 20
 _LIMITS = Limits(value_characters=CHARACTERS)
-_MIN_INT64, _MAX_INT64, _MAX_UINT64 = -(1 << 63), (1 << 63) - 1, (1 << 64) - 1
 _NUMBER_CHARACTERS = 40
 _KIND_NAMES = ("UNSPECIFIED", *KINDS)
 _WHAT: dict[type, str] = {str: "a string", list: "a list", dict: "an object"}
@@ -83,7 +83,7 @@ def _in_file(path: str, say: Callable[[str], None]) -> Iterator[Span]:
             bad += 1
             first = first or f"{number}: {error}"
     if bad:
-        say(f"{quoted_path(path)}: {'1 line was' if bad == 1 else f'{bad} lines were'} passed over, first line {first}")
+        say(f"{quoted_path(path)}: {were(bad, 'line')} passed over, first line {first}")
 
 
 def _lines(path: str) -> Iterator[Message | str | None]:
@@ -168,7 +168,7 @@ def _any_value(message: Message) -> Any:
     if _value_of(message, "kvlistValue") is not None:
         return _attributes(_field(message, "kvlistValue", dict), "values")
     if _value_of(message, "intValue") is not None:
-        return _integer(message, "intValue", _MIN_INT64, _MAX_INT64)
+        return _integer(message, "intValue", MIN_INT64, MAX_INT64)
     values = (_value_of(message, name) for name in ("stringValue", "boolValue", "doubleValue", "bytesValue"))
     return next((value for value in values if value is not None), None)
 
@@ -225,7 +225,7 @@ def _float(text: str) -> float | None:
 
 
 def _time_us(message: Message, name: str) -> int:
-    return _integer(message, name, 0, _MAX_UINT64) // 1000
+    return _integer(message, name, 0, MAX_UINT64) // 1000
 
 
 def _enum(message: Message, name: str, prefix: str, names: tuple[str, ...]) -> int:

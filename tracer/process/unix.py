@@ -21,12 +21,12 @@ from .streams import CHUNK_BYTES, GRACE_SECONDS, EndedBySignal
 # For type checkers, which pass over what cannot be reached.
 assert sys.platform != "win32"  # noqa: S101
 
-#: What a person does who has no more to type.
-END_OF_INPUT = "Ctrl-D ends"
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Callable
 
+#: What a person does who has no more to type.
+END_OF_INPUT = "Ctrl-D ends"
 #: How long stdout's reader has at least for what was held back, however long the spans take that go out first; and how long
 #: what goes together takes to come.
 MOMENT_SECONDS = 0.1
