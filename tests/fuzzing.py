@@ -6,12 +6,10 @@ import json
 from random import Random
 
 from tests.sessions import BAD_LINES, random_session
+from tracer import replies
 
-TYPES = (
-    "init_ok", "echo_ok", "generate_ok", "span_created", "span_event_ok", "span_link_ok", "span_update_ok",
-    "span_complete",
-    "get_span_ok", "error",
-)  # fmt: skip
+#: What a reply may be.
+TYPES = (*replies.TYPES.values(), replies.ERROR)
 CODES = (10, 11, 12, 20, 21, 22)
 #: Pieces of JSON and of what is nearly JSON.
 TOKENS = (

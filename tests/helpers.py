@@ -5,6 +5,7 @@ Owns how the node is started and spoken to; a test says what it says and what ha
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import os
@@ -26,6 +27,9 @@ TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SAMPLES = os.path.join(TOP, "tests", "samples")
 #: How the node is started where nothing is installed.
 COMMAND = (sys.executable, os.path.join(TOP, "main.py"))
+#: The same without what is installed beside Python, which may take longer to load than the node, and which it needs none of.
+#: What mutmut has changed needs mutmut, though.
+ALONE = (sys.executable, *(() if "mutmut" in sys.modules else ("-S",)), os.path.join(TOP, "main.py"))
 #: An identity that somebody else gave.
 TRACEPARENT = f"00-{'a' * 32}-{'b' * 16}-01"
 #: Longest that a test waits for a process before it gives up on it.
@@ -38,6 +42,8 @@ CREATE = b'{"type":"create_span","name":"n","span_id":"left-open","kind":"SERVER
 CREATED = b'{"type": "span_created", "span_id": "left-open", "kind": "SERVER"}\n'
 #: What is said at the end of an export on the simulated clock.
 OF_1970 = b"tracer: the times in the export are of 1970, the simulated clock's: --clock real gives today's\n"
+# A node alone in its process wants none; the tests share theirs with much that makes cycles.
+gc.enable()
 #: The signals that the node handles.
 HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGALRM)
 # Whoever runs the tests in the background or under `nohup` has some of them ignored, which the node would respect.
@@ -124,6 +130,13 @@ def session(*messages: dict, maelstrom: bool = False, **limits: int) -> Session:
     return made
 
 
+def serve_lines(node: Node, lines: list[str]) -> list[str]:
+    """Have a node serve lines; return its replies, whole lines."""
+    sent: list[str] = []
+    node.serve(lines, sent.append)
+    return "".join(sent).splitlines(keepends=True)
+
+
 def without_end(reply: str | None) -> str | None:
     """Return a reply, which is a whole line or None, without the line's end."""
     assert reply is None or (reply.endswith("}\n") and reply.count("\n") == 1), reply
@@ -139,13 +152,16 @@ def feed(pieces: list[bytes], max_line_bytes: int = 1 << 20) -> tuple[list[str |
 
 
 def child_environment(**variables: str) -> dict[str, str]:
-    """Return an environment for a child: nothing that hides a missing flush or sets a bound, and `variables`."""
+    """Return an environment for a child: nothing that hides a missing flush or sets a bound, and `variables`.
+
+    Nor does anything keep a child from writing byte code: a node that compiles itself takes twice as long to start.
+    """
     # PyPy else takes half of the processor's cache at once, and frees what is old the later for it.
-    always = {"PYTHONDONTWRITEBYTECODE": "1", "PYPY_GC_NURSERY": "4M"}
+    always = {"PYPY_GC_NURSERY": "4M"}
     return {"PATH": os.environ.get("PATH", os.defpath), **always, **variables}
 
 
-def start(*arguments: str, command: Sequence[str] = COMMAND, **options: object) -> subprocess.Popen:
+def start(*arguments: str, command: Sequence[str] = ALONE, **options: object) -> subprocess.Popen:
     """Start the node as a process with three pipes, by another command if need be; `options` are `subprocess.Popen`'s."""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     return subprocess.Popen([*command, *arguments], **{"env": child_environment(), **pipes, **options})
@@ -262,11 +278,15 @@ def marked(text: str, name: str) -> str:
 
 def rendered_lifecycle() -> str:
     """Write the table of a span's life as the README has it."""
+    names = {
+        trigger: ", ".join([each["type"].partition("_")[2] for each in MESSAGES[trigger]])
+        for trigger in ("change", "end")
+    }
     #: What a column's trigger, where it is not refused, makes of a span that was open and of any other.
     columns = {
         "create": ("create", "", "open"),
-        "event, link, update": ("change", "stays open", ""),
-        "end, error": ("change", "ended", ""),
+        names["change"]: ("change", "stays open", ""),
+        names["end"]: ("end", "ended", ""),
         "get": ("get", "answered", "answered"),
     }
     rows = [" | ".join(["| state", *columns]) + " |", "|---" * (len(columns) + 1) + "|"]

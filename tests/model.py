@@ -90,7 +90,9 @@ class Model:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.real: bool | None = {"auto": None, "real": True, "simulated": False}[settings.clock]
+        self.real = settings.clock == "real"
+        #: Whether a span has ever been created.
+        self.created = False
         self.now_us: int | None = None
         self.node_id: str | None = None
         self.sent = self.lines = self.counter = 0
@@ -126,10 +128,6 @@ class Model:
             return None
         if body.get("in_reply_to") is not None:
             return None
-        if self.real is None:
-            self.real = body.get("type") == "init"
-            if self.real:
-                self.now_us = REAL_START_US
         return self.serve(body, envelope)
 
     def tick(self) -> None:
@@ -189,6 +187,8 @@ class Model:
         check(is_text(body.get("node_id")))
         check(node_ids is None or (isinstance(node_ids, list) and all(isinstance(each, str) for each in node_ids)))
         check(self.node_id in (None, body["node_id"]), 22)
+        if self.node_id is None and self.settings.clock == "auto" and not self.created:
+            self.real, self.now_us = True, REAL_START_US
         self.node_id = body["node_id"]
         return "init_ok", {}
 
@@ -200,7 +200,7 @@ class Model:
         self.counter = self.next_number()
         if self.node_id is None:
             return "generate_ok", {"id": f"span{self.counter}"}
-        start = f"{REAL_START_DIGITS}-" if self.real else ""
+        start = "" if self.settings.clock == "simulated" else f"{REAL_START_DIGITS}-"
         return "generate_ok", {"id": f"{self.node_id}-{start}{self.counter}"}
 
     def create_span(self, body: dict[str, Any], envelope: tuple[str, str] | None) -> Reply:
@@ -234,6 +234,7 @@ class Model:
         for link, target in zip(links, linked):
             self.put_link(span, link, target)
         self.spans[span.span_id] = span
+        self.created = True
 
         told = body.get("msg_id") is not None if self.node_id is not None else body.get("kind") is not None
         if told or body.get("span_id") is not None:

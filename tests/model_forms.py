@@ -136,7 +136,7 @@ def parse(line: bytes, max_line_bytes: int) -> dict[str, Any] | None:
     return value
 
 
-#: A string, or a comment that stands by itself: it is told of, and the message may go on behind it.
+#: A string, or a comment that stands by itself: it is reported, and the message may go on behind it.
 COMMENT = re.compile(r'("(?:\\.|[^"\\])*")|(?<![^\s{}\[\]:,"])(?:(?://|#).*|/\*.*?(?:\*/|$))')
 
 
@@ -168,12 +168,15 @@ class Runs:
 
 
 def looks_like_utf_16(line: bytes) -> bool:
-    """Tell whether a third of a line is zeros, but not all of it, or it begins with UTF-16's byte order mark."""
+    """Tell whether a third of a line is zeros, but not all of it, or it begins with UTF-16's byte order mark.
+
+    White space at the end does not count where the line is text.
+    """
     try:
-        line.decode()
+        text = line.decode().rstrip(" \t\r")
     except UnicodeDecodeError:
         return line[:2] in (b"\xff\xfe", b"\xfe\xff") or line.count(0) * 3 >= len(line)
-    return line.count(0) * 3 >= len(line.decode()) and line.strip(b"\0") != b""
+    return text.count("\0") * 3 >= len(text) and text.strip("\0") != ""
 
 
 def is_object(text: str) -> bool:

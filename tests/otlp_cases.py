@@ -6,7 +6,6 @@ import json
 import random
 
 from tracer import CountedIds, Limits, SimulatedClock, Span, SpanManager
-from tracer.address import BARE, ReturnAddress
 from tracer.export.otlp import LEVELS
 from tracer.span import KINDS, STATUSES
 
@@ -118,7 +117,7 @@ class RandomSpans:
             body["traceparent"] = self._traceparent()
         span = self.manager.create_span(body)
         src = self._random.choice((None, "a", "b", self.text()))
-        span.return_address = BARE if src is None else ReturnAddress(src, "n1")
+        span._service = src
         return span
 
     def _change(self, span: Span) -> None:

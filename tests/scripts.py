@@ -6,9 +6,12 @@ back when the node has ended, too.
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -39,6 +42,23 @@ def bash_version() -> tuple[int, ...]:
 
 
 VERSION = bash_version()
+
+
+@functools.lru_cache(None)
+def lone_python() -> str:
+    """Write a program that is this Python without what is installed beside it, for a script's node; return its path."""
+    folder = tempfile.TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    path = os.path.join(folder.name, "python")
+    write_program(path, f'exec {shlex.quote(sys.executable)} -S "$@"')
+    return path
+
+
+def write_program(path: str, text: str) -> None:
+    """Write a program for `sh`."""
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(f"#!/bin/sh\n{text}\n")
+    os.chmod(path, 0o700)
 
 
 class Outcome(NamedTuple):
@@ -73,9 +93,11 @@ def run_script(text: str, *arguments: bytes | str, **variables: str) -> Outcome:
     """Run a script in a directory of its own, in which nothing of the library's must be left."""
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "spans.jsonl")
-        variables = {"PYTHON": sys.executable, "TRACE": LIBRARY, "EXPORT": path, "TMPDIR": folder, **variables}
+        variables = {"PYTHON": lone_python(), "TRACE": LIBRARY, "EXPORT": path, "TMPDIR": folder, **variables}
+        # As UTF-8 whatever the locale: the file system's encoding, which PyPy takes from it, may have no such characters.
+        words = [word.encode() if isinstance(word, str) else word for word in (text, "/bin/script", *arguments)]
         process = subprocess.run(
-            [BASH, "-c", text, "/bin/script", *arguments],
+            [BASH, "-c", *words],
             capture_output=True,
             stdin=subprocess.DEVNULL,
             cwd=folder,
@@ -84,7 +106,7 @@ def run_script(text: str, *arguments: bytes | str, **variables: str) -> Outcome:
         )
         left = [name for name in os.listdir(folder) if name.startswith("trace.")]
         assert left == [], left
-        out, err = (os.fsdecode(said) for said in (process.stdout, process.stderr))
+        out, err = (said.decode(errors="surrogateescape") for said in (process.stdout, process.stderr))
         return Outcome(process.returncode, out, err, exported(path))
 
 
@@ -103,7 +125,7 @@ def at_terminal(text: str, pressed: bytes, **variables: str) -> tuple[int, str]:
 
     process, terminal = pty.fork()
     if not process:
-        variables = {"PYTHON": sys.executable, "TRACE": LIBRARY, **variables}
+        variables = {"PYTHON": lone_python(), "TRACE": LIBRARY, **variables}
         os.execve(BASH, [BASH, "-c", text], child_environment(**variables))
     said = b""
     try:

@@ -56,6 +56,13 @@ FIELDS = (
     "kind",
     "status",
     "parent_span_id",
+    "event",
+    "link",
+    "echo",
+    "node_id",
+    "node_ids",
+    "type",
+    "msg_id",
 )
 KEYS = ("a", "b", "c", "d", "exception.message", "\u00e9", "k" * 20)
 TIMES = (0, 1, 4999, 5000, 10_000, 12_345, 20_000, 70_000, 1_000_000, 9223372036854775)
@@ -359,12 +366,11 @@ _TRACE_IDS = re.compile(r"\b00-([0-9a-f]{32})-([0-9a-f]{16})-")
 def comparable(lines: list[str], is_real: bool) -> list[str]:
     """Blot out what the description leaves open; random parts are numbered as they turn up, the same ones alike."""
     lines = [_TEXT.sub(r'\1""', line) for line in lines]
-    if not is_real:
-        return lines
     numbers: dict[str, int] = {}
 
     def number(*parts: str) -> str:
         return "-".join(str(numbers.setdefault(part, len(numbers))) for part in parts)
 
-    lines = [_TRACE_IDS.sub(lambda match: number(*match.groups()), _REAL_TIME.sub("T", line)) for line in lines]
+    if is_real:
+        lines = [_TRACE_IDS.sub(lambda match: number(*match.groups()), _REAL_TIME.sub("T", line)) for line in lines]
     return [_GENERATED.sub(lambda match: f"{match[1]}-start{number(match[2])}-", line) for line in lines]

@@ -7,7 +7,7 @@ import unittest
 from unittest import mock
 
 from tests.helpers import Session, envelope, feed, line_of, session
-from tracer import CountedIds, RealClock, SimulatedClock, SpanManager
+from tracer import CountedIds, Node, RealClock, SimulatedClock, SpanManager
 
 GET = {"type": "get_span", "span_id": "s"}
 
@@ -116,7 +116,7 @@ class TimestampTests(unittest.TestCase):
                 self.assertEqual(now_us(talk), 10_000)
 
     def test_refused_message_moves_no_clock(self) -> None:
-        """The time of a message that is refused is passed over."""
+        """The time of a message that is refused is ignored."""
         talk = Session()
         talk.tell("create_span", name="n", span_id="s", timestamp_us=100)
         for fields in [
@@ -211,7 +211,9 @@ class RealClockTests(unittest.TestCase):
 
 
 class AutoClockTests(unittest.TestCase):
-    """Which clock the first message chooses."""
+    """Which clock an `init` finds."""
+
+    INIT = {"type": "init", "node_id": "n1", "msg_id": 1}
 
     def clock_after(self, *lines: bytes) -> type:
         """Return the class of the clock of an auto node after some lines."""
@@ -220,36 +222,49 @@ class AutoClockTests(unittest.TestCase):
             talk.line(line)
         return type(talk.manager.clock)
 
-    def test_first_message_decides(self) -> None:
-        """An `init` first, accepted or not, takes the real clock; anything else keeps the simulated one."""
-        init = line_of(envelope({"type": "init", "node_id": "n1", "msg_id": 1}))
-        refused = b'{"type":"init"}'
-        cases = [
-            ([init], RealClock),
-            ([refused], RealClock),
-            ([b'{"type":"init","node_id":"n","msg_id":true}'], RealClock),
-            ([b'{"type":"echo","echo":1}', init], SimulatedClock),
-            ([b'{"type":"nonsense"}', init], SimulatedClock),
-            ([b"{}", init], SimulatedClock),
-            ([b'{"type":["init"]}', init], SimulatedClock),
-        ]
-        for lines, clock in cases:
-            with self.subTest(lines=lines):
-                self.assertIs(self.clock_after(*lines), clock)
-
-    def test_lines_that_are_no_message_do_not_decide(self) -> None:
-        """Blank and malformed lines and somebody's replies before the `init` are no first message."""
-        init = b'{"type":"init","node_id":"n1"}'
-        for line in [
-            b"",
-            b"nonsense",
-            b'{"body":1}',
-            b'{"type":"echo","in_reply_to":1}',
+    def test_accepted_init_takes_the_real_clock(self) -> None:
+        """The first `init` that is accepted takes the real clock, whatever came before but a span that was created."""
+        init = line_of(envelope(self.INIT))
+        refused = [
+            b'{"type":"init"}',
+            b'{"type":"init","node_id":"n","msg_id":true}',
             b'{"type":"init","in_reply_to":1}',
-        ]:
+        ]
+        others = [
+            b'{"type":"echo","echo":1}',
+            b'{"type":"generate"}',
+            b'{"type":"create_span"}',
+            b'{"type":"nonsense"}',
+        ]
+        for line in [b"", b"nonsense", b'{"body":1}', b"{}", b'{"type":["init"]}', *refused, *others]:
             with self.subTest(line=line):
                 self.assertIs(self.clock_after(line), SimulatedClock)
                 self.assertIs(self.clock_after(line, init), RealClock)
+                self.assertIs(self.clock_after(line, init, init), RealClock)
+
+    def test_created_span_keeps_the_simulated_clock(self) -> None:
+        """No span begins by one clock and ends by another: where one was created, also one long forgotten, time stays."""
+        create, end = b'{"type":"create_span","name":"n","span_id":"s"}', b'{"type":"span_end","span_id":"s"}'
+        for lines in [(create,), (create, end)]:
+            talk = session(ended_spans=0)
+            talk.node = Node(talk.manager, auto_clock=True)
+            for line in (*lines, line_of(self.INIT)):
+                talk.line(line)
+
+            self.assertIsInstance(talk.manager.clock, SimulatedClock)
+
+    def test_auto_gives_ids_once_whichever_clock_there_is(self) -> None:
+        """After an `init` `generate` gives what no other start gives, also where a created span keeps the clock simulated."""
+        for first in ({"type": "generate"}, {"type": "create_span", "name": "n"}):
+            ids = []
+            for _ in range(2):
+                talk = Session(auto_clock=True)
+                talk.tell(**first)
+                talk.start()
+                ids.append(talk.send("generate")["body"]["id"])
+                self.assertRegex(ids[-1], "^n1-[0-9a-f]{8}-2$")
+
+            self.assertNotEqual(*ids)
 
     def test_without_auto_an_init_changes_no_clock(self) -> None:
         """A node whose clock was chosen keeps it."""

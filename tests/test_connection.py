@@ -15,8 +15,8 @@ from unittest import mock
 from tests.backend import TAKEN, Backend, Last, answer
 from tests.helpers import PATIENCE_SECONDS, TOP
 from tracer import __version__
-from tracer.export.connection import ANSWER_BYTES, MAX_RETRY_SECONDS, Answer, Connection, read_url, retry_after
-from tracer.export.environment import settings_in
+from tracer.export.connection import ANSWER_BYTES, MAX_RETRY_SECONDS, Answer, Connection, read_retry_after, read_url
+from tracer.export.environment import read_settings
 
 #: A certificate for localhost that signed itself, and its key; made for these tests.
 PEM = os.path.join(TOP, "tests", "localhost.pem")
@@ -44,6 +44,7 @@ class UrlTests(unittest.TestCase):
             ("HTTP://LocalHost:4318/", (False, "localhost", 4318, "/v1/traces")),
             ("http://h:/", (False, "h", 80, "/v1/traces")),
             ("http://h/otlp/", (False, "h", 80, "/otlp/")),
+            ("http://h/X/", (False, "h", 80, "/X/")),
             ("http://h/a%20b//c?k=v#f", (False, "h", 80, "/a%20b//c?k=v")),
             ("http://h?k=v", (False, "h", 80, "/v1/traces?k=v")),
             ("https://[::1]:4318", (True, "::1", 4318, "/v1/traces")),
@@ -98,7 +99,7 @@ class RetryAfterTests(unittest.TestCase):
                 ("Sun, 06 Nov 99999999999999999999 08:49:37 GMT", None),
             ]:
                 with self.subTest(value[:40]):
-                    self.assertEqual(retry_after(value), expected)
+                    self.assertEqual(read_retry_after(value), expected)
 
 
 class ConnectionTests(unittest.TestCase):
@@ -112,7 +113,7 @@ class ConnectionTests(unittest.TestCase):
 
     def connection(self, backend: Backend, path: str = "", **environment: str) -> Connection:
         """Make a connection to a backend."""
-        made = Connection(read_url(backend.url + path), settings_in(environment, self.fail))
+        made = Connection(read_url(backend.url + path), read_settings(environment, self.fail))
         self.addCleanup(made.close)
         return made
 
@@ -153,7 +154,7 @@ class ConnectionTests(unittest.TestCase):
 
     def test_connection_is_kept(self) -> None:
         """Answers of all kinds leave a connection that the next request goes on, those before the real one too."""
-        early = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n"
+        early = b"".join(b"HTTP/1.1 %d Soon\r\nlink: </x>\r\n\r\n" % status for status in (100, 102, 103, 199))
         chunked = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\n{\r\n1;x=y\r\n}\r\n0\r\nt: t\r\n\r\n"
         answers = [answer("400 No", b"why"), b"HTTP/1.1 204 None\r\n\r\n", early + TAKEN, chunked]
         backend = self.backend(*answers, answer("503 Later", b"", "Retry-After: 7"))
@@ -173,6 +174,14 @@ class ConnectionTests(unittest.TestCase):
 
         self.assertEqual([self.post(connection).status for _ in range(3)], [200, 200, 200])
         self.assertEqual(backend.connections, 3)
+
+    def test_request_that_a_kept_connection_did_not_answer_is_sent_again(self) -> None:
+        """A server may close what was idle just when it is asked; the same request goes on a fresh connection."""
+        backend = self.backend(TAKEN, Last(b""))
+        connection = self.connection(backend)
+
+        self.assertEqual([self.post(connection).status for _ in range(2)], [200, 200])
+        self.assertEqual([backend.request().body for _ in range(3)], [b"body"] * 3)
 
     def test_answer_that_nobody_asked_for_is_none(self) -> None:
         """What a server says after its answer, such as that it waits no longer, is not taken for the next answer."""
@@ -203,7 +212,7 @@ class ConnectionTests(unittest.TestCase):
             (b"HTTP/1.1 abc \x1b[31m\r\n\r\n", no_http),
             (b"HTTP/1.1 200 " + b"x" * 70_000, no_http),
             (b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 200 + b"\r\n", no_http),
-            (b"HTTP/1.1 100 Continue\r\n\r\n" * 9_000, "the answer is too long"),
+            (b"HTTP/1.1 100 Continue\r\n\r\n" * 6_000, "the answer is too long"),
             (b"\x16\x03\x01\x00\x02", no_http),
         ]:
             with self.subTest(sent[:20]):
@@ -276,6 +285,16 @@ class ConnectionTests(unittest.TestCase):
         with mock.patch("socket.getaddrinfo", side_effect=socket.gaierror(-2, "Name or service not known")):
             got = self.post(self.connection(self.backend()))
         self.assertEqual(got, Answer(0, "Name or service not known", was_reached=False))
+        with mock.patch("socket.getaddrinfo", side_effect=UnicodeError("label too long")):
+            got = self.post(self.connection(self.backend()))
+        self.assertEqual(got, Answer(0, "label too long", was_reached=False))
+
+    def test_deadline_that_has_come_leaves_no_time(self) -> None:
+        """At the deadline itself nothing is begun any more."""
+        with mock.patch("tracer.export.connection.monotonic", lambda: 5.0):
+            got = self.connection(self.backend()).post(b"body", 5.0)
+
+        self.assertEqual(got, Answer(0, "timed out", was_reached=False))
 
 
 class SecureTests(ConnectionTests):
@@ -313,6 +332,15 @@ class SecureTests(ConnectionTests):
 
         self.assertEqual(self.post(self.connection(self.backend(client=True), **known)).status, 200)
         self.assertEqual(self.post(self.connection(self.backend(client=True))).status, 0)
+
+    def test_nobody_is_asked_for_a_password(self) -> None:
+        """The password of a locked key is an empty one: without any, OpenSSL would ask at the terminal."""
+        known = {f"OTEL_EXPORTER_OTLP_CLIENT_{name}": PEM for name in ("KEY", "CERTIFICATE")}
+        backend = self.backend()
+        with mock.patch("ssl.SSLContext.load_cert_chain") as load:
+            self.connection(backend, **known)
+
+        load.assert_called_once_with(PEM, PEM, password="")
 
     def test_file_that_cannot_be_read_is_refused(self) -> None:
         """The sentence names the variable and the reason; an encrypted key does not ask for its password."""

@@ -7,8 +7,6 @@ import os
 import pty
 import re
 import struct
-import subprocess
-import sys
 import tempfile
 import unittest
 from fcntl import ioctl
@@ -34,7 +32,7 @@ SHOP, BANK = (os.path.join(SAMPLES, f"{name}.jsonl") for name in ("shop", "bank"
 DRAWN = child_environment(COLUMNS="80", PYTHONIOENCODING="utf-8")
 
 
-def picture() -> str:
+def read_picture() -> str:
     """Return the picture of both samples."""
     with open(os.path.join(SAMPLES, "draw.txt"), encoding="utf-8") as file:
         return file.read()
@@ -43,13 +41,16 @@ def picture() -> str:
 class DrawOptionTests(unittest.TestCase):
     """`--draw` through the whole command."""
 
+    #: Orders of the files.
+    ORDERS = ((BANK, SHOP, BANK),)
+
     def test_files_are_one_picture(self) -> None:
         """The spans of a trace from two files, ours and another exporter's, stand in one tree; stdin is not read."""
-        for order in ((SHOP, BANK), (BANK, SHOP, BANK)):
+        for order in self.ORDERS:
             with self.subTest(order), running("--draw", *order, env=DRAWN) as process:
                 self.assertEqual(process.wait(PATIENCE_SECONDS), 0)
 
-                self.assertEqual(process.stdout.read().decode(), picture())
+                self.assertEqual(process.stdout.read().decode(), read_picture())
                 self.assertEqual(process.stderr.read(), b"")
 
     def test_option_may_be_given_again(self) -> None:
@@ -58,7 +59,7 @@ class DrawOptionTests(unittest.TestCase):
         shown = process.stdout.decode().splitlines()
 
         self.assertEqual(process.returncode, 0)
-        self.assertEqual([line for line in shown if line in picture().splitlines()], picture().splitlines())
+        self.assertEqual([line for line in shown if line in read_picture().splitlines()], read_picture().splitlines())
         self.assertEqual(shown[-1].strip(), '× +125 ms exception: exception.type = "Stolen"')
 
     def test_dash_is_stdin(self) -> None:
@@ -66,25 +67,25 @@ class DrawOptionTests(unittest.TestCase):
         with open(BANK, "rb") as file:
             process = run(file.read() + b"torn", "--draw", SHOP, "-", env=DRAWN)
 
-        self.assertEqual((process.returncode, process.stdout.decode()), (0, picture()))
-        self.assertTrue(
-            process.stderr.startswith(b'tracer: "-": 1 line was passed over, first line 2: '), process.stderr
-        )
+        self.assertEqual((process.returncode, process.stdout.decode()), (0, read_picture()))
+        self.assertTrue(process.stderr.startswith(b'tracer: "-": 1 line was ignored, first line 2: '), process.stderr)
 
     def test_stdin_that_does_not_block_is_waited_for(self) -> None:
-        """Where somebody has made stdin non-blocking, what comes late is drawn too."""
+        """Where stdin has been made non-blocking, what comes late is drawn, too; stdin stays open."""
         reader, writer = os.pipe()
         os.set_blocking(reader, False)
         with open(SHOP, "rb") as file:
             data = file.read()
 
-        def comes_late(*waited: object) -> None:
+        def comes_late(*waited: list) -> None:
+            self.assertEqual(([file.fileno() for file in waited[0]], *waited[1:]), ([0], [], []))
             os.write(writer, data)
             os.close(writer)
 
         with tempfile.TemporaryFile() as out, mock.patch("select.select", comes_late):
             with descriptors(reader, out.fileno(), 2):
                 self.assertEqual(main.main(["--draw", "-"]), 0)
+                self.assertTrue(os.path.samestat(os.fstat(0), os.fstat(reader)))
             os.close(reader)
             out.seek(0)
 
@@ -103,8 +104,8 @@ class DrawOptionTests(unittest.TestCase):
                 self.assertEqual((code, out, err.count(b"\n")), (2, b"", 1))
                 self.assertIn(b'tracer: cannot read "' + path.encode() + b'": ' + reason, err)
 
-    def test_files_without_spans_are_said(self) -> None:
-        """Where there is nothing to draw, that is what is drawn."""
+    def test_files_without_spans_are_reported(self) -> None:
+        """Where there is nothing to draw, a sentence on stdout says so."""
         self.assertEqual(run_here(b"", "--draw", os.devnull), (0, b"no spans to draw\n", b""))
 
     def test_serving_does_not_go_with_it(self) -> None:
@@ -122,10 +123,10 @@ class DrawOptionTests(unittest.TestCase):
                 code, out, err = run_here(b"", option, *value, "--draw", SHOP)
 
                 self.assertEqual((code, out), (2, b""))
-                self.assertIn(f": error: --draw serves nobody, so {option} does not go with it\n".encode(), err)
+                self.assertIn(f": error: --draw draws and exits, so {option} does not go with it\n".encode(), err)
 
     def test_open_span_lasts_up_to_the_latest_time(self) -> None:
-        """A span without an end is drawn as open, up to the last moment that the files tell of."""
+        """A span without an end is drawn as open, up to the latest time in the files."""
         span = {"traceId": "a" * 32, "spanId": "b" * 16, "name": "a", "startTimeUnixNano": 5_000}
         other = {**span, "spanId": "c" * 16, "name": "b", "endTimeUnixNano": 25_000}
         data = line_of({"resourceSpans": [{"scopeSpans": [{"spans": [span, other]}]}]})
@@ -133,7 +134,7 @@ class DrawOptionTests(unittest.TestCase):
         self.assertIn(b"\na  open  20 us ........", run_here(data, "--draw", "-", COLUMNS="50")[1])
 
     def test_reader_that_goes_away_and_stdout_that_fails(self) -> None:
-        """They are what they are to the node: 141 without a word, 74 with a sentence."""
+        """The exit codes are those of the node: 141 without a sentence, 74 with one."""
         gone, writer = os.pipe()
         os.close(gone)
         closed = os.open(os.devnull, os.O_RDONLY)
@@ -150,7 +151,7 @@ class DrawOptionTests(unittest.TestCase):
                 self.assertEqual(stderr.read(), sentence)
 
     def test_width_and_colour_are_those_of_stdout(self) -> None:
-        """At a terminal the picture is as wide as that, and in colour, wherever stderr goes."""
+        """At a terminal the picture is as wide as the terminal, and in colour, wherever stderr goes."""
         reader, writer = pty.openpty()
         ioctl(writer, TIOCSWINSZ, struct.pack("HHHH", 24, 44, 0, 0))
         self.addCleanup(os.close, reader)
@@ -164,7 +165,7 @@ class DrawOptionTests(unittest.TestCase):
         self.assertEqual(len(re.sub(r"\x1b\[[0-9;]+m", "", line)), 44)
 
     def test_spans_of_nodes_that_were_killed_are_one_trace(self) -> None:
-        """Two nodes after an `init`, each with a file, are killed; a span of the one is the parent of the other's."""
+        """Two nodes after an `init`, each with a file, are killed; a span of the one is the parent of a span of the other."""
         with tempfile.TemporaryDirectory() as directory:
             paths = [os.path.join(directory, name) for name in ("n1", "n2")]
             create: dict = {"type": "create_span", "msg_id": 2, "name": "front"}
@@ -187,18 +188,6 @@ class DrawOptionTests(unittest.TestCase):
         self.assertIn(": 2 spans, ", header)
         self.assertTrue(front.startswith("front ") and back.startswith("└ back "), process.stdout)
 
-    def test_node_without_the_option_does_not_load_it(self) -> None:
-        """What reads files is imported only when it is asked for."""
-        code = "import main, sys; main.main(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
-        command = [sys.executable, "-c", code]
-        for options, loaded in (((), False), (("--draw", SHOP), True)):
-            with self.subTest(options):
-                done = subprocess.run(
-                    [*command, *options], input=b"", capture_output=True, env=DRAWN, cwd=TOP, check=True
-                )
-
-                self.assertEqual(b"tracer.export.reading" in done.stderr, loaded)
-
 
 @unittest.skipUnless(os.path.exists(os.path.join(TOP, "README.md")), "there is no README yet")
 class ReadmeTests(unittest.TestCase):
@@ -206,7 +195,7 @@ class ReadmeTests(unittest.TestCase):
 
     def test_readme_shows_the_samples_picture(self) -> None:
         """The block that the README marks as drawn is what the samples give on stdout."""
-        self.assertEqual(marked(readme(), "draw"), f"```text\n{picture()}```\n")
+        self.assertEqual(marked(readme(), "draw"), f"```text\n{read_picture()}```\n")
 
 
 if __name__ == "__main__":

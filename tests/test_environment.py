@@ -6,7 +6,7 @@ import re
 import unittest
 
 from tests.helpers import marked, readme
-from tracer.export.environment import MAX_NUMBER, SETTINGS, Settings, settings_in
+from tracer.export.environment import MAX_NUMBER, SETTINGS, Settings, read_settings
 
 OTLP, TRACES = "OTEL_EXPORTER_OTLP_", "OTEL_EXPORTER_OTLP_TRACES_"
 WHOLE = f"it must be a whole number from %d to {MAX_NUMBER}, not %s"
@@ -19,7 +19,7 @@ class SettingsTests(unittest.TestCase):
 
     def settings(self, **environment: str) -> Settings:
         """Read the settings; nothing may be said."""
-        return settings_in(environment, self.fail)
+        return read_settings(environment, self.fail)
 
     def test_defaults_are_the_specification_s(self) -> None:
         """10 seconds, no compression, 5 seconds, 2,048 and 512 spans; an empty value is none."""
@@ -55,7 +55,7 @@ class SettingsTests(unittest.TestCase):
                     own = variable.replace(OTLP, TRACES)
                     self.assertEqual(getattr(self.settings(**{own: value, variable: "?"}), name), expected)
 
-    def test_unusable_value_is_said_and_passed_over(self) -> None:
+    def test_unusable_value_is_said_and_ignored(self) -> None:
         """One sentence, and the next variable or the default counts; what may be a secret is not shown."""
         for variable, value, reason in [
             (f"{TRACES}HEADERS", "authorization", PAIRS),
@@ -76,9 +76,9 @@ class SettingsTests(unittest.TestCase):
             with self.subTest(variable=variable, value=value):
                 said: list[str] = []
                 general = {f"{OTLP}HEADERS": "k=v", f"{OTLP}TIMEOUT": "7", f"{OTLP}COMPRESSION": "gzip"}
-                found = settings_in({**general, variable: value}, said.append)
+                found = read_settings({**general, variable: value}, said.append)
 
-                self.assertEqual(said, [f"{variable} is passed over: {reason}"])
+                self.assertEqual(said, [f"{variable} is ignored: {reason}"])
                 self.assertEqual(found, self.settings(**general))
 
     def test_key_goes_with_a_certificate(self) -> None:
@@ -86,10 +86,10 @@ class SettingsTests(unittest.TestCase):
         key, certificate = {f"{OTLP}CLIENT_KEY": "key.pem"}, {f"{TRACES}CLIENT_CERTIFICATE": "me.pem"}
         found = self.settings(**key, **certificate)
         said: list[str] = []
-        settings_in(key, said.append)
+        read_settings(key, said.append)
 
         self.assertEqual((found.client_key, found.client_certificate), ("key.pem", "me.pem"))
-        self.assertEqual(said, [f"{OTLP}CLIENT_KEY is passed over: there is no {OTLP}CLIENT_CERTIFICATE"])
+        self.assertEqual(said, [f"{OTLP}CLIENT_KEY is ignored: there is no {OTLP}CLIENT_CERTIFICATE"])
 
     def test_readme_has_every_variable(self) -> None:
         """The README's table names the variables that are read, and no others."""

@@ -13,7 +13,7 @@ from tracer import (
     TooManyOpenSpansError,
     UnsupportedTypeError,
 )
-from tracer.errors import quoted, quoted_path
+from tracer.words import quote, quote_path
 
 
 class SentenceTests(unittest.TestCase):
@@ -38,7 +38,7 @@ class SentenceTests(unittest.TestCase):
 
     def test_path_is_quoted_whole(self) -> None:
         """Of a path the end tells most, so it is shown however long it is."""
-        self.assertEqual(quoted_path("\x1b/" + "d" * 300 + "/spans.jsonl"), '"\\u001b/' + "d" * 300 + '/spans.jsonl"')
+        self.assertEqual(quote_path("\x1b/" + "d" * 300 + "/spans.jsonl"), '"\\u001b/' + "d" * 300 + '/spans.jsonl"')
 
     def test_text_of_a_peer_is_quoted_and_cut(self) -> None:
         """A peer's text is shown as JSON would, DEL escaped too; up to 60 characters it is whole, and longer ones say so."""
@@ -49,4 +49,4 @@ class SentenceTests(unittest.TestCase):
             "x" * 61: f'"{"x" * 60}..."',
         }.items():
             with self.subTest(ascii(text)):
-                self.assertEqual(quoted(text), shown)
+                self.assertEqual(quote(text), shown)

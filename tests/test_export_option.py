@@ -13,6 +13,7 @@ from unittest import mock
 
 from tests.helpers import OF_1970, PATIENCE_SECONDS, envelope, line_of, run, run_here, running
 from tests.otlp_cases import names_of, spans_of
+from tracer.command.session import YEAR_US
 
 FULL = "/dev/full"
 #: The three lines of a span, and a fourth that leaves one open.
@@ -29,6 +30,9 @@ OPENED = b'{"type": "create_span", "name": "left"}\n'
 
 class ExportOptionTests(unittest.TestCase):
     """The node with `--export`, in a directory of the test's own."""
+
+    #: How many spans are piped at once.
+    MANY = 1_000
 
     def setUp(self) -> None:
         """Make the directory."""
@@ -61,13 +65,18 @@ class ExportOptionTests(unittest.TestCase):
         self.assertIn(b'{"key":"service.name","value":{"stringValue":"service"}}', self.read())
 
     def test_times_of_1970_are_told_of_once(self) -> None:
-        """On the simulated clock stderr says where the times are, but not of real time, of stated times, or where there is no span."""
-        stated = OPENED.replace(b"}", b', "timestamp_us": 1750000000000000}')
+        """On the simulated clock stderr says where the times are, but not of real time, of later times, or where there is no span."""
+
+        def stated(timestamp_us: int) -> bytes:
+            return OPENED.replace(b"}", b', "timestamp_us": %d}' % timestamp_us)
+
         for data, options, said in [
             (LIFE * 3, (), OF_1970),
             (b'{"type":"generate"}\n', (), b""),
             (LIFE, ("--clock", "real"), b""),
-            (stated + LIFE, (), b""),
+            (stated(1_750_000_000_000_000) + LIFE, (), b""),
+            (stated(YEAR_US - 1), (), OF_1970),
+            (stated(YEAR_US), (), b""),
         ]:
             with self.subTest(data=data, options=options):
                 _, _, err = run_here(data, "--export", self.path, *options)
@@ -166,7 +175,7 @@ class ExportOptionTests(unittest.TestCase):
 
     @unittest.skipUnless(os.path.exists(FULL), "the system has no device that is always full")
     def test_signal_wins_over_lost_spans(self) -> None:
-        """The exit code tells of the signal, stderr of the lost spans."""
+        """The exit code names the signal, stderr the lost spans."""
         with running("--export", FULL) as node:
             node.stdin.write(LIFE)
             node.stdin.flush()
@@ -233,10 +242,10 @@ class ExportOptionTests(unittest.TestCase):
         )
 
     def test_many_spans_are_exported_whole(self) -> None:
-        """3,000 spans piped at once are each in the file once, in lines of a bounded length."""
+        """Spans that are piped at once are each in the file once, in lines of a bounded length."""
         messages = [
             {"type": message, **fields}
-            for number in range(1, 3_001)
+            for number in range(1, self.MANY + 1)
             for message, fields in (
                 ("create_span", {"name": f"n{number}", "attributes": {"text": "x" * 300}}),
                 ("span_end", {"span_id": f"span{number}"}),
@@ -245,7 +254,7 @@ class ExportOptionTests(unittest.TestCase):
         done = run(b"".join([line_of(message) + b"\n" for message in messages]), "--export", self.path)
 
         self.assertEqual(done.returncode, 0)
-        self.assertEqual(names_of(self.path), [f"n{number}" for number in range(1, 3_001)])
+        self.assertEqual(names_of(self.path), [f"n{number}" for number in range(1, self.MANY + 1)])
         self.assertLess(max(len(line) for line in self.read().splitlines()), 270_000)
 
 

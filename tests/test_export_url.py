@@ -12,6 +12,7 @@ from tests.backend import TAKEN, Backend, answer
 from tests.helpers import OF_1970, PATIENCE_SECONDS, child_environment, run_here, running
 from tests.otlp_cases import names_of
 from tests.test_export_option import LIFE, OPENED
+from tracer.export import Exporters
 
 AT_ONCE = {"OTEL_BSP_SCHEDULE_DELAY": "0"}
 HASTY = {**AT_ONCE, "OTEL_EXPORTER_OTLP_TIMEOUT": "50"}
@@ -19,6 +20,9 @@ HASTY = {**AT_ONCE, "OTEL_EXPORTER_OTLP_TIMEOUT": "50"}
 
 class ExportUrlTests(unittest.TestCase):
     """The node and a backend."""
+
+    #: Signals that come while reading waits for room.
+    ENDINGS = ((signal.SIGTERM, 143),)
 
     def backend(self, *answers: object, **options: object) -> Backend:
         """Start a backend."""
@@ -73,18 +77,20 @@ class ExportUrlTests(unittest.TestCase):
 
     def test_loss_on_any_way_is_told(self) -> None:
         """With several exports one that lost a span makes the exit code 1."""
-        bad, good = self.backend(answer("404 No")), self.backend()
+        for answers in ((answer("404 No"), TAKEN), (TAKEN, answer("404 No"))):
+            with self.subTest(answers):
+                first, second = map(self.backend, answers)
 
-        self.assertEqual(run_here(LIFE, "--export", bad.url, "--export", good.url)[0], 1)
+                self.assertEqual(run_here(LIFE, "--export", first.url, "--export", second.url)[0], 1)
 
-    def test_variable_that_is_passed_over_is_said_once(self) -> None:
+    def test_variable_that_is_ignored_is_said_once(self) -> None:
         """What is wrong in the environment is said once, for however many exports."""
         backends = self.backend(), self.backend()
         bad = {"OTEL_RESOURCE_ATTRIBUTES": "x", "OTEL_BSP_SCHEDULE_DELAY": "x"}
         places = ("--export", os.devnull, "--export", backends[0].url, "--export", backends[1].url)
 
-        self.assertEqual(run_here(b"", *places, **bad)[2].count(b" is passed over: "), 2)
-        self.assertEqual(run_here(b"", *places[:2], **bad)[2].count(b" is passed over: "), 1)
+        self.assertEqual(run_here(b"", *places, **bad)[2].count(b" is ignored: "), 2)
+        self.assertEqual(run_here(b"", *places[:2], **bad)[2].count(b" is ignored: "), 1)
 
     def test_backends_are_waited_for_side_by_side(self) -> None:
         """At the end one that is slow takes no time from another."""
@@ -93,6 +99,18 @@ class ExportUrlTests(unittest.TestCase):
         other = self.backend(lambda wire: (goes_on.set(), wire.sendall(TAKEN)))
 
         self.assertEqual(run_here(LIFE, "--export", slow.url, "--export", other.url)[0], 0)
+
+    def test_all_are_closed_at_once(self) -> None:
+        """However many there are, none waits for another; and no signal comes to the threads that close them."""
+        meeting = threading.Barrier(40)
+
+        class Meeting:
+            def close(self, *arguments: object) -> int:
+                meeting.wait(PATIENCE_SECONDS)
+                blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+                return arguments == ([], 7, "why") and signal.SIGTERM in blocked
+
+        self.assertEqual(Exporters([Meeting()] * meeting.parties).close([], 7, "why"), meeting.parties)
 
     def test_bad_url_ends_the_node_at_once(self) -> None:
         """One sentence, exit code 2, and no input is read; a password is not shown."""
@@ -114,7 +132,7 @@ class ExportUrlTests(unittest.TestCase):
 
     def test_signal_while_reading_waits_for_room_ends_in_order(self) -> None:
         """What was read is answered, and every span has been sent."""
-        for number, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
+        for number, code in self.ENDINGS:
             goes_on = threading.Event()
             backend = self.backend(lambda wire, event=goes_on: (event.wait(PATIENCE_SECONDS), wire.sendall(TAKEN)))
             variables = child_environment(OTEL_BSP_MAX_QUEUE_SIZE="1", **AT_ONCE)
@@ -128,21 +146,6 @@ class ExportUrlTests(unittest.TestCase):
                 self.assertEqual((node.wait(PATIENCE_SECONDS), node.stderr.read()), (code, OF_1970))
                 self.assertEqual(node.stdout.read().count(b"span_complete"), 5)
                 self.assertEqual([names, *backend.all_names()], [["a"]] * 5)
-
-    def test_second_signal_at_the_end_kills(self) -> None:
-        """Who does not want to wait for a silent backend sends the signal again."""
-        goes_on = threading.Event()
-        self.addCleanup(goes_on.set)
-        backend = self.backend(lambda wire: goes_on.wait(PATIENCE_SECONDS))
-        with running("--export", backend.url, env=child_environment(**AT_ONCE)) as node:
-            node.stdin.write(LIFE)
-            node.stdin.flush()
-            backend.request()
-            node.send_signal(signal.SIGTERM)
-            while node.poll() is None:
-                node.send_signal(signal.SIGTERM)
-
-            self.assertEqual(node.wait(PATIENCE_SECONDS), -signal.SIGTERM)
 
 
 if __name__ == "__main__":

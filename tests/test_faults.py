@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
 import select
 import subprocess
-import sys
 import unittest
 from unittest import mock
 
 from tests.helpers import (
+    ALONE,
     CREATE,
     CREATED,
     ECHO,
     ECHO_OK,
     PATIENCE_SECONDS,
-    TOP,
     child_environment,
     read_until,
     run,
@@ -53,6 +53,13 @@ class StdoutTests(unittest.TestCase):
             process.wait(PATIENCE_SECONDS)
 
             self.assertEqual((out, process.returncode, process.stderr.read()), (ECHO_OK % 7, 141, b""))
+
+    def test_failure_at_the_end_is_one_sentence(self) -> None:
+        """A stdout that fails when what was held back is written: one sentence, exit 74."""
+        with mock.patch("tracer.machine.Streams.finish", side_effect=OSError(errno.EIO, "Input/output error")):
+            got = run_here(b"")
+
+        self.assertEqual(got, (74, b"", b"tracer: stdin or stdout failed: Input/output error\n"))
 
     @unittest.skipUnless(os.path.exists("/dev/full"), "there is no /dev/full here")
     def test_full_stdout_is_one_sentence(self) -> None:
@@ -107,7 +114,7 @@ class StdoutTests(unittest.TestCase):
     def test_short_writes_lose_nothing(self) -> None:
         """In process: a stdout that takes seven bytes at a time gets all of it."""
         real = os.write
-        with mock.patch("tracer.process.unix.os.write", lambda descriptor, data: real(descriptor, data[:7])):
+        with mock.patch("tracer.machine.unix.os.write", lambda descriptor, data: real(descriptor, data[:7])):
             code, out, _ = run_here(ECHO % 1 + CREATE)
 
         self.assertEqual((code, out), (0, ECHO_OK % 1 + CREATED))
@@ -118,7 +125,7 @@ class StdoutTests(unittest.TestCase):
             (BrokenPipeError(32, "Broken pipe"), 141, b""),
             (OSError(5, "Input/output error"), 74, b"Input/output error\n"),
         ]:
-            with self.subTest(code), mock.patch("tracer.process.Streams.write", side_effect=error):
+            with self.subTest(code), mock.patch("tracer.machine.Streams.write", side_effect=error):
                 result, out, err = run_here(ECHO % 1)
 
                 self.assertEqual((result, out), (code, b""))
@@ -130,9 +137,8 @@ class ClosedTests(unittest.TestCase):
 
     def shell(self, redirection: str, data: bytes = ECHO % 1) -> subprocess.CompletedProcess:
         """Run the node by a shell that closes something first."""
-        command = f'exec "$0" "$1" {redirection}'
         return subprocess.run(
-            ["sh", "-c", command, sys.executable, os.path.join(TOP, "main.py")],
+            ["sh", "-c", f'exec "$0" "$@" {redirection}', *ALONE],
             input=data,
             capture_output=True,
             env=child_environment(),

@@ -15,8 +15,10 @@ from unittest import mock
 from tests.helpers import descriptors
 from tests.otlp_cases import names_of, spans_of
 from tracer import CountedIds, Limits, SimulatedClock, Span, SpanManager
+from tracer.export import Exporters
 from tracer.export.file import FileExporter
 from tracer.export.otlp import Resources
+from tracer.machine import open_to_append
 
 FULL = "/dev/full"
 #: The bound on what is kept while the file takes nothing, by its name for `mock.patch`.
@@ -126,7 +128,9 @@ class FileExporterTests(InDirectoryTests):
 
         for said in ([f'waiting until somebody reads "{self.path}", which is a named pipe'], []):
             self.said.clear()
-            file = FileExporter(self.path, Resources({}, self.fail), start_reading)
+            with mock.patch("tracer.export.file.open_to_append", wraps=open_to_append) as opened:
+                file = FileExporter(self.path, Resources({}, self.fail), start_reading)
+            self.assertEqual([call.args[1] for call in opened.call_args_list], [False, True] if said else [False])
             self.assertTrue(os.get_blocking(file._descriptor))
             self.add(file, "a")
 
@@ -145,7 +149,7 @@ class FileExporterTests(InDirectoryTests):
 
     def test_trace_that_is_not_sampled_is_not_exported(self) -> None:
         """Of two spans, ended or open, the one with the sampled flag is in the file."""
-        file = self.exporter()
+        file = Exporters([self.exporter()])
         traceparents = [f"00-{'a' * 32}-{'b' * 16}-{flags}" for flags in ("02", "03")]
         for traceparent in traceparents:
             file.add(self.span(traceparent, traceparent=traceparent))
@@ -169,7 +173,7 @@ class FileExporterTests(InDirectoryTests):
 
     def test_torn_last_line_gets_its_end(self) -> None:
         """A run that appends to a torn line starts on a fresh one; a whole line and an empty file need nothing."""
-        for data, between in ((b"", b""), (b"{}\n", b""), (b'{"resourceSp', b"\n"), (b"{}", b"\n")):
+        for data, between in ((b"", b""), (b"{}\n", b""), (b'{"resourceSp', b"\n"), (b"{}", b"\n"), (b"{", b"\n")):
             with self.subTest(data):
                 self.written(data)
                 file = self.exporter()
@@ -251,6 +255,20 @@ class FullDiskTests(InDirectoryTests):
 
         self.assertEqual((lost, names_of(self.path)), (0, ["a"]))
 
+    def test_line_that_is_torn_after_others_is_taken_back(self) -> None:
+        """Where the disk has room for the first of the lines that wait, the second leaves no piece behind."""
+        file = self.exporter()
+        self.add(file, "a")
+        size = len(self.read())
+        with files_of_at_most(size):
+            self.add(file, "b", "c")
+        with files_of_at_most(2 * size + 100):
+            self.add(file, "d")
+
+            self.assertEqual(names_of(self.path), ["a", "b"])
+        self.assertEqual(file.close([], 0, ""), 0)
+        self.assertEqual(names_of(self.path), ["a", "b", "c", "d"])
+
     def test_torn_line_from_before_keeps_its_distance(self) -> None:
         """A torn line that was in the file is followed by a fresh one also after a failure in between."""
         self.written(b"torn")
@@ -314,7 +332,7 @@ class FullDiskTests(InDirectoryTests):
                     ],
                 )
 
-    def test_newcomers_are_lost_past_the_bound(self) -> None:
+    def test_new_spans_are_lost_past_the_bound(self) -> None:
         """While the disk is full, spans are kept up to a bound; the ones that came first are the ones that are kept."""
         file = self.exporter()
         with mock.patch(UNSAVED_BYTES, 1_000), files_of_at_most(10):

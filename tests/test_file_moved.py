@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import unittest
 from unittest import mock
@@ -42,6 +43,21 @@ class MovedFileTests(InDirectoryTests):
 
         self.assertEqual(file.close([], 0, ""), 0)
         self.assertFalse(os.path.exists(self.path))
+
+    def test_error_at_each_close_puts_more_spans_in_doubt(self) -> None:
+        """Of files that were moved away and could not be closed, all spans count as lost."""
+        file = self.exporter()
+        self.add(file, "a")
+        first = file._descriptor
+        os.rename(self.path, f"{self.path}.1")
+        with mock.patch.object(os, "close", side_effect=OSError(errno.EIO, "Input/output error")):
+            self.add(file, "b")
+            lost = file.close([], 0, "")
+        for descriptor in (first, file._descriptor):
+            os.close(descriptor)
+
+        self.assertEqual(lost, 2)
+        self.assertEqual(self.said, [f'cannot close "{self.path}": Input/output error; 1 of its spans may be lost'] * 2)
 
     def test_file_that_is_cut_goes_on_at_its_beginning(self) -> None:
         """Where a rotation copies the file and cuts it to nothing, the next line is its first."""

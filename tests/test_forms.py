@@ -6,7 +6,7 @@ import unittest
 
 from tests.helpers import TRACEPARENT, Session, marked, readme, session
 from tracer import MalformedRequestError, forms
-from tracer.errors import form_error
+from tracer.errors import explain_form
 from tracer.forms import EVERY_MESSAGE, MAX_TIMESTAMP_US, MESSAGES
 
 #: A span that there is, from the start of the clock on.
@@ -66,6 +66,15 @@ class TableTests(unittest.TestCase):
 
         self.assertEqual(talk.complaints, [])
 
+    def check_values(self, message_type: str, field: str, taken: list, refused: list) -> None:
+        """Hold that a message is taken with these values of a field, and refused with those."""
+        for value in taken:
+            with self.subTest(type=message_type, field=field, value=value):
+                self.check_taken(whole(message_type, **{field: value}))
+        for value in refused:
+            with self.subTest(type=message_type, field=field, value=value):
+                self.check_refused(whole(message_type, **{field: value}), field)
+
     def test_required_field_has_to_be_there_in_its_form(self) -> None:
         """A required field is refused when it is absent, null or of another form, and taken in its own."""
         for message_type, form in MESSAGES.items():
@@ -75,13 +84,8 @@ class TableTests(unittest.TestCase):
                 del absent[field]
                 with self.subTest(type=message_type, field=field):
                     self.check_refused(absent, field)
-                for value in wrong if needs is forms.ANY_JSON else [None, *wrong]:
-                    with self.subTest(type=message_type, field=field, value=value):
-                        self.check_refused(whole(message_type, **{field: value}), field)
-                for value in right:
-                    if field != "span_id" or value == "span1":
-                        with self.subTest(type=message_type, field=field, value=value):
-                            self.check_taken(whole(message_type, **{field: value}))
+                taken = [value for value in right if field != "span_id" or value == "span1"]
+                self.check_values(message_type, field, taken, wrong if needs is forms.ANY_JSON else [None, *wrong])
 
     def test_optional_field_may_be_absent_but_not_of_another_form(self) -> None:
         """An optional field may be absent, be null or have its form; any other value is refused."""
@@ -90,14 +94,10 @@ class TableTests(unittest.TestCase):
                 self.check_taken(whole(message_type))
             for field, needs in form.optional.items():
                 right, wrong = VALUES[needs]
-                for value in [None, *right]:
-                    # A span that is made may not take the first one's id, and its parent must be known.
-                    taken = {"span_id": "mine", "parent_span_id": "span1"}.get(field, value) if value else value
-                    with self.subTest(type=message_type, field=field, value=taken):
-                        self.check_taken(whole(message_type, **{field: taken}))
-                for value in wrong:
-                    with self.subTest(type=message_type, field=field, value=value):
-                        self.check_refused(whole(message_type, **{field: value}), field)
+                # A span that is made may not take the first one's id, and its parent must be known.
+                usable = {"span_id": "mine", "parent_span_id": "span1"}
+                taken = [usable.get(field, value) if value else value for value in right]
+                self.check_values(message_type, field, [None, *taken], wrong)
 
     def test_type_and_msg_id_have_their_forms(self) -> None:
         """A `type` of the wrong form is refused with 12; so is a `msg_id`, which leaves nobody to tell."""
@@ -122,7 +122,7 @@ class TableTests(unittest.TestCase):
             with self.subTest(value=value):
                 self.assertEqual(Session().tell("echo", echo=value), {"type": "echo_ok", "echo": value})
 
-    def test_unknown_fields_are_passed_over(self) -> None:
+    def test_unknown_fields_are_ignored(self) -> None:
         """Keys that no message has change nothing, whatever they hold."""
         self.assertEqual(Session().tell("generate", kind=1, name=[], extra={"": None})["id"], "span1")
 
@@ -169,7 +169,7 @@ class ExcludingFieldTests(unittest.TestCase):
                 self.assertIn('"error"', sentence)
 
     def test_update_needs_a_name_or_attributes(self) -> None:
-        """A `span_update` that changes nothing is refused, null being absence."""
+        """A `span_update` that changes nothing is refused, null counting as absent."""
         for fields in ({}, {"name": None}, {"attributes": None, "name": None}):
             with self.subTest(fields=fields):
                 code, sentence = self.code("span_update", span_id="span1", **fields)
@@ -206,7 +206,7 @@ class ExcludingFieldTests(unittest.TestCase):
                     self.assertIn(named.replace("link", "links[1]", 1), sentence)
 
     def test_link_s_optional_fields_may_be_null(self) -> None:
-        """In a link, too, null is absence."""
+        """In a link, too, null counts as absent."""
         talk = session(FIRST)
         talk.tell("span_link", span_id="span1", link={"span_id": None, "traceparent": TRACEPARENT, "attributes": None})
 
@@ -234,7 +234,7 @@ class SentenceTests(unittest.TestCase):
         }
         for sentence, value in cases.items():
             with self.subTest(value=value):
-                error = form_error("f", "x", value)
+                error = explain_form("f", "x", value)
 
                 self.assertIsInstance(error, MalformedRequestError)
                 self.assertEqual(str(error), sentence)

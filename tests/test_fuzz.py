@@ -1,6 +1,6 @@
 """Fuzzing in process, seeded and bounded: whatever comes in, the node lives on and what it keeps stays sound.
 
-Owns the short runs; millions of lines through the real process, and Hypothesis, are in `tests/oracles/`.
+Owns the short runs; longer ones, millions of lines through the real process, and Hypothesis, are in `tests/oracles/`.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from random import Random
 from typing import Any
 
 from tests.fuzzing import fault_of, good_lines, mutated_line, random_line
-from tests.helpers import Session, without_end
+from tests.helpers import Session, serve_lines, without_end
 from tests.sessions import BAD_LINES
 from tracer import CountedIds, Limits, LineBuffer, Node, SimulatedClock, Span, SpanManager
-from tracer.replies import described
+from tracer.replies import describe_span
 
 PROBE = b'{"type": "echo", "echo": "alive", "msg_id": 1}'
 BOUND = 3
@@ -42,7 +42,7 @@ class Fuzzed:
     def feed(self, data: bytes) -> None:
         """Take bytes, and judge the reply to each line in them."""
         lines = self.buffer.feed(data)
-        for reply in self.node.answers(lines):
+        for reply in serve_lines(self.node, lines):
             self.answered += 1
             self.case.assertIsNone(fault_of(without_end(reply)), f"{lines!r}: {reply}")
 
@@ -67,7 +67,7 @@ class Fuzzed:
 
     def picture(self, span: Span) -> dict[str, Any]:
         """Describe a span as `get_span_ok` does, and check its bounds."""
-        shown: dict[str, Any] = json.loads(json.dumps(described(span)))
+        shown: dict[str, Any] = json.loads(json.dumps(describe_span(span)))
         self.case.assertLessEqual(max(len(shown[part]) for part in ("attributes", "events", "links")), BOUND)
         return shown
 
@@ -75,11 +75,14 @@ class Fuzzed:
 class FuzzTests(unittest.TestCase):
     """Any input leaves the node whole."""
 
+    #: How many hundreds of lines of any bytes come, and the sessions that are spoilt.
+    HUNDREDS, SEEDS = 30, 6
+
     def test_any_bytes_get_a_message_or_nothing(self):
         """Any bytes: at most one reply a line, strict JSON of a known type, never an exception; spans stay sound."""
         random = Random(1)
         fuzzed = Fuzzed(self)
-        for _ in range(200):
+        for _ in range(self.HUNDREDS):
             fuzzed.feed(b"".join(random_line(random) + b"\n" for _ in range(100)))
             fuzzed.judge()
 
@@ -89,14 +92,14 @@ class FuzzTests(unittest.TestCase):
         """Good messages with a few wrong bytes: as for any bytes, and the good ones among them are served."""
         random = Random(2)
         kept = 0
-        for seed in range(150):
+        for seed in range(self.SEEDS):
             fuzzed = Fuzzed(self)
             for line in good_lines(seed) * 2:
                 fuzzed.feed((mutated_line(random, line) if random.random() < 0.4 else line) + b"\n")
                 fuzzed.judge()
             kept += len(fuzzed.manager.open_spans()) + len(fuzzed.manager.ended_spans())
 
-        self.assertGreater(kept, 100)
+        self.assertGreater(kept, self.SEEDS)
 
     def test_bytes_in_pieces_leave_no_line_behind(self):
         """Any bytes in pieces of any size, under a short bound: a good line after them is the next one answered."""
@@ -137,9 +140,11 @@ class DeepCallerTests(unittest.TestCase):
 class CycleTests(unittest.TestCase):
     """The process runs with the collector of cycles off, so a message that left one would leak."""
 
+    SEEDS = 10
+
     def test_no_line_leaves_a_cycle(self):
         """After good, spoilt and malformed lines the collector finds nothing to free."""
-        random, fuzzed = Random(4), [Fuzzed(self) for _ in range(100)]
+        random, fuzzed = Random(4), [Fuzzed(self) for _ in range(self.SEEDS)]
         fuzzed[0].feed(b"x\n")  # loads what only a bad line needs
         gc.collect()
         gc.disable()

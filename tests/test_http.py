@@ -14,9 +14,9 @@ from unittest import mock
 from tests.backend import TAKEN, Backend, Last, answer
 from tests.helpers import PATIENCE_SECONDS
 from tracer import CountedIds, Limits, SimulatedClock, Span, SpanManager
-from tracer.export.environment import settings_in
-from tracer.export.http import HttpExporter, backoff, partial_success
-from tracer.export.otlp import Resources, lines
+from tracer.export.environment import read_settings
+from tracer.export.http import HttpExporter, choose_delay, read_partial_success
+from tracer.export.otlp import Resources, write_lines
 
 RETRY_SECONDS = "tracer.export.http.RETRY_SECONDS"
 NEVER = 3_600
@@ -47,7 +47,7 @@ class HttpTests(unittest.TestCase):
             ("OTEL_BSP_" if name[:3] in ("SCH", "MAX") else "OTEL_EXPORTER_OTLP_") + name: str(value)
             for name, value in variables.items()
         }
-        settings = settings_in(environment, self.fail)
+        settings = read_settings(environment, self.fail)
         return HttpExporter(self.backend.url, settings, Resources({}, self.fail), self.said.append)
 
     def span(self, name: str, flags: int = 1) -> Span:
@@ -78,19 +78,10 @@ class RequestTests(HttpTests):
         request = self.backend.request()
         self.add(exporter, "b")
 
-        self.assertEqual(request.body, next(lines([span], Resources({}, self.fail))).data)
+        self.assertEqual(request.body, next(write_lines([span], Resources({}, self.fail))).data)
         self.assertEqual(self.backend.request().names(), ["b"])
         self.assertEqual(self.close(exporter), 0)
         self.assertEqual((self.said, self.backend.connections), ([], 1))
-
-    def test_span_that_is_not_sampled_stays(self) -> None:
-        """Nothing is sent of it, ended or open."""
-        exporter = self.exporter()
-        exporter.add(self.span("a", flags=0))
-        open_span = self.manager.create_span({"name": "o", "traceparent": f"00-{'a' * 32}-{'b' * 16}-00"})
-
-        self.assertEqual(exporter.close([open_span], 0, ""), 0)
-        self.assertEqual(self.backend.connections, 0)
 
     def test_spans_are_put_together(self) -> None:
         """A request has no more spans than a batch, and a batch no more than the queue."""
@@ -159,7 +150,7 @@ class AnswerTests(HttpTests):
     def test_backend_says_when_to_try_again(self) -> None:
         """`Retry-After` counts in place of the time that the exporter would wait; 0 is no time."""
         self.retry_after(NEVER)
-        with mock.patch("tracer.export.connection.retry_after", {"": None, "soon": 0.001}.__getitem__):
+        with mock.patch("tracer.export.connection.read_retry_after", {"": None, "soon": 0.001}.__getitem__):
             exporter = self.exporter(answer("503 Busy", b"", "retry-after: soon"))
             self.add(exporter, "a")
 
@@ -167,11 +158,13 @@ class AnswerTests(HttpTests):
         self.assertEqual(self.backend.all_names(), [["a"]] * 2)
 
     def test_time_between_tries_doubles(self) -> None:
-        """Each time it is twice as long, give or take a fifth, up to eight times the first; a 0 of the backend is none."""
+        """Each time it is twice as long, plus or minus 20 %, up to eight times the first; a 0 of the backend is none."""
         self.retry_after(1.0)
-        with mock.patch("tracer.export.http.uniform", side_effect=lambda least, most: (least, most) == (0.8, 1.2)):
-            self.assertEqual([backoff(failures) for failures in (1, 2, 3, 4, 5, 10**6)], [1, 2, 4, 8, 8, 8])
-        with mock.patch("tracer.export.http.backoff", return_value=0.001) as waited:
+        with mock.patch(
+            "tracer.export.http.uniform", side_effect=lambda least, most: 3 * ((least, most) == (0.8, 1.2))
+        ):
+            self.assertEqual([choose_delay(failures) for failures in (1, 2, 3, 4, 5, 10**6)], [3, 6, 12, 24, 24, 24])
+        with mock.patch("tracer.export.http.choose_delay", return_value=0.001) as waited:
             exporter = self.exporter(*[answer("503 Busy", b"", "retry-after: 0")] * 2, TAKEN, answer("503 Busy"))
             for name in "ab":
                 self.add(exporter, name)
@@ -190,6 +183,8 @@ class AnswerTests(HttpTests):
             ),
             ("401 No", b"", "401 Unauthorized"),
             ("404 No", b" \xff ", r'404 Not Found: "\ufffd"'),
+            ("101 Other", b"", "101 Switching Protocols"),
+            ("300 Many", b"", "300 Multiple Choices"),
             ("301 Moved", b"", "301 Moved Permanently"),
             ("500 No", b"", "500 Internal Server Error"),
             ("299 Odd", b"", None),
@@ -205,7 +200,8 @@ class AnswerTests(HttpTests):
                 self.assertEqual(self.close(exporter), 2 if said else 0)
                 self.assertEqual(len(self.said), 2 if said else 0)
                 if said:
-                    self.assertTrue(self.said[0].startswith(f"{self.url} took 0 of 1 spans: {said}"), self.said)
+                    sentence = f"{self.url} took 0 of 1 spans: {said}"
+                    self.assertEqual(self.said[0][: len(sentence)] if body else self.said[0], sentence)
                     self.assertLess(len(self.said[0]), 400)
                     self.assertEqual(self.said[1], f"2 spans were lost on the way to {self.url}")
 
@@ -219,6 +215,14 @@ class AnswerTests(HttpTests):
         self.assertEqual(
             self.said, [f'{self.url} took 1 of 2 spans: "too old"', f"1 span was lost on the way to {self.url}"]
         )
+
+    def test_message_of_a_backend_that_takes_all_is_said(self) -> None:
+        """A `partialSuccess` that rejects nothing may have a message all the same."""
+        exporter = self.exporter(answer("200 OK", b'{"partialSuccess":{"errorMessage":"slow down"}}'))
+        self.add(exporter, "a")
+
+        self.assertEqual(self.close(exporter), 0)
+        self.assertEqual(self.said, [f'{self.url} took 1 of 1 spans: "slow down"'])
 
     def test_partial_success_is_read(self) -> None:
         """Numbers come as such or as strings, none or nonsense is nothing, and no more can be lost than was sent."""
@@ -234,10 +238,10 @@ class AnswerTests(HttpTests):
             *((nothing, (0, "")) for nothing in (None, {}, [], 1, "x")),
         ]:
             with self.subTest(said):
-                self.assertEqual(partial_success(json.dumps({"partialSuccess": said}).encode(), 5), expected)
+                self.assertEqual(read_partial_success(json.dumps({"partialSuccess": said}).encode(), 5), expected)
         for body in (b"", b"{}", b"[]", b"null", b"<html>", b"\xff", b"[" * 60_000, b"\x12\x00"):
             with self.subTest(body[:9]):
-                self.assertEqual(partial_success(body, 5), (0, ""))
+                self.assertEqual(read_partial_success(body, 5), (0, ""))
 
 
 class OutageTests(HttpTests):
@@ -270,7 +274,7 @@ class OutageTests(HttpTests):
         with exporter._changed:
             self.assertTrue(exporter._changed.wait_for(lambda: exporter._is_out, PATIENCE_SECONDS))
 
-    def test_newcomer_is_lost_when_the_queue_is_full(self) -> None:
+    def test_new_span_is_lost_when_the_queue_is_full(self) -> None:
         """Nobody waits for a backend that does not answer; the spans that came first are kept."""
         exporter = self.exporter(listens=False, MAX_QUEUE_SIZE=2)
         self.add(exporter, "a", "b", "c")
@@ -323,10 +327,19 @@ class OutageTests(HttpTests):
             ],
         )
 
+    def test_thread_that_hangs_is_left(self) -> None:
+        """At the end it is waited for a second longer than its requests may take, and it keeps no process alive."""
+        exporter = self.exporter(TIMEOUT=2_000)
+        with mock.patch.object(exporter._thread, "join") as join:
+            self.close(exporter)
+
+        join.assert_called_once_with(3)
+        self.assertTrue(exporter._thread.daemon)
+
     def test_bug_in_the_thread_holds_nobody_up(self) -> None:
         """Should the thread end by an error, spans are lost and counted, and nobody waits for it."""
         exporter = self.exporter(MAX_QUEUE_SIZE=1)
-        with mock.patch("tracer.export.http.lines", side_effect=RuntimeError), mock.patch("threading.excepthook"):
+        with mock.patch("tracer.export.http.write_lines", side_effect=RuntimeError), mock.patch("threading.excepthook"):
             self.add(exporter, *"abc")
 
             self.assertEqual(self.close(exporter), 3)

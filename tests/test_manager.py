@@ -10,6 +10,7 @@ from tracer import (
     Limits,
     MalformedRequestError,
     SimulatedClock,
+    Span,
     SpanEndedError,
     SpanExistsError,
     SpanManager,
@@ -47,7 +48,7 @@ class ManagerTests(unittest.TestCase):
         self.assertEqual([(event.name, event.attributes) for event in span.events], [("e", {})])
 
     def test_names_of_events_are_kept_once(self) -> None:
-        """Events of one name share one copy of it, whichever way they came, and spans of one sender its address."""
+        """Events of one name share one copy of it, whichever way they came, and spans of one sender its address and its name."""
         talk = Session()
         for number in (1, 2, 3):
             talk.send("create_span", name="n", span_id=f"s{number}")
@@ -57,7 +58,8 @@ class ManagerTests(unittest.TestCase):
 
         for span in others:
             self.assertIs(span.events[0].name, first.events[0].name)
-            self.assertIs(span.return_address, first.return_address)
+            self.assertIs(span._return_address, first._return_address)
+            self.assertIs(span.service, first.service)
 
     def test_names_of_events_take_bounded_memory(self) -> None:
         """Names that are new on every line, or long, are kept by their events alone."""
@@ -118,6 +120,20 @@ class ManagerTests(unittest.TestCase):
 
         self.assertEqual(heard, [("b", "ERROR"), ("a", "OK")])
 
+    def test_on_end_that_fails_ends_the_span_all_the_same(self) -> None:
+        """What `on_end` raises comes out, and the span has ended: it takes no place among the open ones for ever."""
+
+        def fail(span: Span) -> None:
+            raise OSError("disk full")
+
+        spans = manager(on_end=fail, limits=Limits(open_spans=1, ended_spans=1))
+        for span_id in "abc":
+            spans.create_span({"name": "n", "span_id": span_id})
+            with self.assertRaisesRegex(OSError, "disk full"):
+                spans.span_end({"span_id": span_id, "timestamp_us": 9})
+
+        self.assertEqual((spans.open_spans(), [span.span_id for span in spans.ended_spans()]), ([], ["c"]))
+
     def test_open_and_ended_spans_are_listed(self) -> None:
         """The open spans and the ended ones still kept can be listed; the first that ended comes first."""
         spans = manager()
@@ -157,7 +173,7 @@ class NumberingTests(unittest.TestCase):
         self.assertEqual(talk.tell("generate")["id"], "span5")
         self.assertEqual(self.ids(talk, {}), ["span6"])
 
-    def test_number_whose_name_is_known_is_passed_over(self) -> None:
+    def test_number_whose_name_is_known_is_ignored(self) -> None:
         """No number is taken whose name a known span has, be it open or ended; a forgotten one's is free."""
         talk = session(ended_spans=1)
         self.ids(talk, {"span_id": "span3"}, {"span_id": "span4"}, {"span_id": "span6"})  # these take 1, 2 and 5

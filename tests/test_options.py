@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import json
 import os
 import re
+import subprocess
 import sys
 import unittest
 from unittest import mock
 
 from tests.helpers import TOP, marked, readme, run, run_here
+from tracer.command.command_line import parse_options
+from tracer.command.options import Options
 from tracer.forms import MAX_TIMESTAMP_US, MESSAGES
 from tracer.limits import _VARIABLES
-from tracer.process.command_line import parse_options
-from tracer.process.options import Options
 
 CREATE = b'{"type":"create_span","name":"n","span_id":"%s","kind":"SERVER"}\n'
+
+
+@functools.lru_cache(None)
+def helped() -> subprocess.CompletedProcess:
+    """Run the node with `--help`, over input that it must not read."""
+    return run(b"nonsense\n", "--help")
 
 
 class OptionsTests(unittest.TestCase):
@@ -37,11 +45,10 @@ class OptionsTests(unittest.TestCase):
     def test_readme_has_every_option_and_its_default(self) -> None:
         """The README's table names each option that `--help` names, and the default of each number."""
         rows = [line.split(" | ") for line in marked(readme(), "options").splitlines()[2:]]
-        helped = run(b"", "--help").stdout
 
         self.assertEqual(
             set(re.findall("--[a-z-]+", " ".join(row[0] for row in rows))),
-            set(re.findall("--[a-z-]+", helped.decode())) - {"--"},
+            set(re.findall("--[a-z-]+", helped().stdout.decode())) - {"--"},
         )
         for row in rows:
             option = re.match(r"\| `--([a-z-]+)(?: N)?`", row[0])
@@ -151,22 +158,22 @@ class OptionsTests(unittest.TestCase):
                 self.assertEqual(self.refused(*arguments), "main.py reads from stdin: main.py < FILE\n")
 
     def test_help_and_version_exit_0(self) -> None:
-        """`--help` tells of every option and `--version` the version, on stdout; nothing is read."""
-        process = run(b"nonsense\n", "--help")
+        """`--help` lists every option and `--version` the version, on stdout; nothing is read."""
+        process = helped()
         self.assertEqual((process.returncode, process.stderr), (0, b""))
         said = " ".join(process.stdout.decode().split())
         for sentence in (
             "usage: main.py [-h] [--clock {auto,simulated,real}]",
             "Keeps spans for others: one JSON message a line on stdin, one JSON reply a line on stdout. ",
-            "} where time comes from; auto (default) is real if the first message is an init, else simulated ",
+            "} where time comes from; auto (default) is simulated, but real from the first init on if no span came before it ",
             "--tick-us N microseconds that the simulated clock adds a line (default 5000) ",
             "--export FILE|URL append ended spans to FILE as OpenTelemetry JSON lines, or send them to URL; ",
             "--timeline draw the traces on stderr at the end of input ",
-            "draw the spans in files of OpenTelemetry JSON lines (- is stdin) on stdout, and serve nobody ",
+            "draw the spans in files of OpenTelemetry JSON lines (- is stdin) on stdout, and exit ",
             "--max-open-spans N spans that may be open at once (default 100000) ",
             "--keep-ended N ended spans that are kept for get_span (default 1000) ",
             "--max-line-bytes N longest line that is read (default 1048576) ",
-            "--verbose tell of every bad line, of what is passed over, how many lines came; with --timeline, of attributes and",
+            "--verbose report every bad line, what is ignored, and how many lines came; with --timeline, list attributes and",
             "--bash print the path of the library that traces a bash script, and exit ",
             "--version ",
         ):
@@ -178,13 +185,13 @@ class OptionsTests(unittest.TestCase):
 
     def test_help_ends_with_a_session_the_messages_and_the_readme(self) -> None:
         """The session gives what it shows, to the byte; all messages are named."""
-        helped = run(b"", "--help").stdout.decode()
-        session, messages, rest = helped[helped.index("an example") :].split("\n\n")
+        text = helped().stdout.decode()
+        session, messages, rest = text[text.index("an example") :].split("\n\n")
         shown = [line[2:] for line in session.splitlines()[1:]]
         typed = "".join(f"{line[2:]}\n" for line in shown if line.startswith("> "))
         replies = "".join(f"{line}\n" for line in shown if not line.startswith("> "))
 
-        self.assertEqual(run(typed.encode()).stdout.decode(), replies)
+        self.assertEqual(run_here(typed.encode())[1].decode(), replies)
         self.assertEqual(re.findall(r"\w+", messages), ["messages", *MESSAGES])
         self.assertTrue(rest.startswith("README.md "))
 
@@ -201,10 +208,10 @@ class CommandTests(unittest.TestCase):
 
     def test_file_reads_nothing(self) -> None:
         """The program is called as it was started, and stdin is left alone."""
-        process = run(b'{"type":"generate"}\n', "FILE")
+        code, out, err = run_here(b'{"type":"generate"}\n', "FILE")
 
-        self.assertEqual((process.returncode, process.stdout), (2, b""))
-        self.assertEqual(process.stderr, b"main.py reads from stdin: main.py < FILE\n")
+        self.assertEqual((code, out), (2, b""))
+        self.assertEqual(err, b"main.py reads from stdin: main.py < FILE\n")
 
     def test_bad_option_reads_nothing(self) -> None:
         """After a bad option nothing is served."""

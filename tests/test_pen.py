@@ -1,17 +1,14 @@
-"""What a pen lets out: names and errors that cannot break the picture or the terminal."""
+"""What a pen writes: names and errors that cannot break the picture or the terminal."""
 
 from __future__ import annotations
 
 import unittest
 from unicodedata import category
 
-from tests.test_waterfall import columns, create, drawn, end, event, lines
+from tests.pictures import count_columns, create, draw, end, event, split_lines
 from tracer.picture.pen import Pen
 
-#: The least width, a usual one, and both sides of where a column comes in.
-WIDTHS = (20, 27, 28, 43, 44, 59, 60, 80)
-
-#: Names that mean harm, or that terminals find hard.
+#: Names that attack a terminal, or that terminals show in different ways.
 HOSTILE = {
     "control characters": "bell\x07 null\x00 delete\x7f",
     "escapes": "\x1b[2J\x1b[31m\x1b]0;title\x07\x9b5A",
@@ -35,7 +32,7 @@ HOSTILE = {
 }
 
 
-def failing(text: str) -> list[dict]:
+def make_failing(text: str) -> list[dict]:
     """Make a span and its child, both of that name and failing with that error."""
     spans = [create("a", text), create("b", text, parent_span_id="a"), event("b", 7, text)]
     return spans + [{"type": "span_error", "span_id": span_id, "error": text} for span_id in ("a", "b")]
@@ -44,15 +41,17 @@ def failing(text: str) -> list[dict]:
 class HostileNamesTests(unittest.TestCase):
     """Names and errors that cannot break the picture or the terminal."""
 
+    WIDTHS = (28, 60)
+
     def test_no_line_is_too_wide_or_has_control_characters(self) -> None:
         """At any width, in either alphabet, no line is wider than asked or has a character that controls anything."""
         for (name, text), width, unicode in (
-            (item, width, unicode) for item in HOSTILE.items() for width in (*WIDTHS, 500) for unicode in (True, False)
+            (item, width, unicode) for item in HOSTILE.items() for width in self.WIDTHS for unicode in (True, False)
         ):
             with self.subTest(name, width=width, unicode=unicode):
-                picture = lines(drawn(*failing(text), width=width, unicode=unicode))
+                picture = split_lines(draw(*make_failing(text), width=width, unicode=unicode))
 
-                self.assertEqual([line for line in picture if columns(line) > width], [])
+                self.assertEqual([line for line in picture if count_columns(line) > width], [])
                 self.assertEqual({char for line in picture for char in line if category(char)[0] == "C"}, set())
                 self.assertTrue(unicode or "".join(picture).isascii())
                 self.assertLessEqual(len("".join(picture)), 4 * width * len(picture))
@@ -61,13 +60,13 @@ class HostileNamesTests(unittest.TestCase):
         """What follows a name begins in the column where it begins after any other."""
         for name, text in HOSTILE.items():
             with self.subTest(name):
-                rows = [line for line in lines(drawn(*failing(text), width=80)) if "INTERNAL" in line]
+                rows = [line for line in split_lines(draw(*make_failing(text), width=80)) if "INTERNAL" in line]
 
-                self.assertEqual(len({columns(line.partition("INTERNAL")[0]) for line in rows}), 1)
+                self.assertEqual(len({count_columns(line.partition("INTERNAL")[0]) for line in rows}), 1)
                 self.assertEqual(len(rows), 2)
 
     def test_what_cannot_be_shown_is_escaped(self) -> None:
-        """Control characters become escapes, breaks spaces, joints go, flags become letters, marks are few."""
+        """Control characters become escapes, ends of lines spaces, flags letters; joiners and further marks are left out."""
         for text, shown in {
             "\x1b[2J": "\\x1b[2J",
             "a\nb": "a b",
@@ -84,7 +83,7 @@ class HostileNamesTests(unittest.TestCase):
             "\u6f22": "\u6f22",
         }.items():
             with self.subTest(shown):
-                line = lines(drawn(create("a", text), end("a"), width=80))[1]
+                line = split_lines(draw(create("a", text), end("a"), width=80))[1]
 
                 self.assertEqual(line.partition("  INTERNAL")[0], shown)
 
@@ -92,19 +91,19 @@ class HostileNamesTests(unittest.TestCase):
         """A terminal that writes from right to left would draw the duration into such a name."""
         for name, text in {"Hebrew": "\u05d0", "Arabic": "\u0645", "Arabic digits": "\u0660"}.items():
             with self.subTest(name):
-                self.assertIn(f"\\u{ord(text):04x} ", drawn(create("a", text), end("a"), width=43))
-                self.assertIn(f"{text} ", drawn(create("a", text), end("a"), width=44))
+                self.assertIn(f"\\u{ord(text):04x} ", draw(create("a", text), end("a"), width=43))
+                self.assertIn(f"{text} ", draw(create("a", text), end("a"), width=44))
 
     def test_wide_character_is_not_cut_in_half(self) -> None:
-        """A wide character that has room for one of its two columns gives way to the ellipsis and a space."""
-        picture = drawn(create("a", "x" + "\u6f22" * 40, 0), end("a", 10), width=80)
-        label = lines(picture)[1].partition(" INTERNAL")[0]
+        """Where only one column is left for a wide character, a space stands there instead."""
+        picture = draw(create("a", "x" + "\u6f22" * 40, 0), end("a", 10), width=80)
+        label = split_lines(picture)[1].partition(" INTERNAL")[0]
 
         self.assertEqual(label, "x" + "\u6f22" * 8 + "…" + "\u6f22" * 4 + " ")
-        self.assertEqual(columns(lines(picture)[1]), 80)
+        self.assertEqual(count_columns(split_lines(picture)[1]), 80)
 
     def test_text_is_cut_in_its_middle_to_its_room(self) -> None:
-        """What fits to the column stays whole, with what stands before it; else two thirds of the front are kept."""
+        """A text that fits with what stands before it stays whole; else two thirds of what is kept are from its front."""
         for before, text, shown in (
             ("", "12345678", "12345678"),
             ("", "123456789", "12345…89"),
@@ -119,19 +118,45 @@ class HostileNamesTests(unittest.TestCase):
             ("", "12345678\x1b", "1234567…"),
             ("", "12345" + "\u200d" * 1_000 + "67", "12345…67"),
             ("", "12345" + "\u200d" * 1_000 + "678", "12345…78"),
+            ("", "12345" + "\u200d" * 150 + "67", "12345…67"),
             ("", "1" + "\u200d" * 50 + "2", "12"),
+            ("", "1234567\u6f229", "123456…9"),
         ):
             with self.subTest(before + text):
-                self.assertEqual(Pen(True, False, True).fitted(before, text, 8), (shown, columns(shown)))
+                self.assertEqual(Pen(True, False, True).fit(before, text, 8), (shown, count_columns(shown)))
 
-    def test_long_commands_can_be_told_apart(self) -> None:
+    def test_ellipsis_is_cut_to_its_room(self) -> None:
+        """Where there is no room for all of it, there is as much as fits."""
+        pen = Pen(False, False, True)
+        for room, shown in enumerate(("", ".", "..", "...", "1...")):
+            with self.subTest(room):
+                self.assertEqual(pen.fit("", "123456789", room), (shown, room))
+                self.assertEqual(pen.wrap("123456789", room, 1), [shown])
+
+    def test_text_is_broken_between_words(self) -> None:
+        """A line ends after a space; only a word that is longer than a line is broken."""
+        for text, lines in {
+            "": [""],
+            "one two three": ["one two", "three"],
+            "1234567 9": ["1234567", "9"],
+            "12345678 0": ["12345678", "0"],
+            "123456789": ["12345678", "9"],
+            " 123456789": ["", "12345678", "9"],
+            "one two three four five six": ["one two", "three", "four fi…"],
+        }.items():
+            with self.subTest(text):
+                self.assertEqual(Pen(True, False, True).wrap(text, 8, 3), lines)
+
+    def test_long_commands_look_different(self) -> None:
         """Names that begin alike and end otherwise look different, in either alphabet."""
         databases = ("users", "orders", "orders_old", "stock", "mail", "log")
         spans = [create(f"s{i}", f"pg_dump --format=custom {name}") for i, name in enumerate(databases)]
         for unicode in (True, False):
             with self.subTest(unicode=unicode):
                 rows = [
-                    line.split("  INTERNAL")[0] for line in lines(drawn(*spans, unicode=unicode)) if "INTERNAL" in line
+                    line.split("  INTERNAL")[0]
+                    for line in split_lines(draw(*spans, unicode=unicode))
+                    if "INTERNAL" in line
                 ]
 
                 self.assertEqual(len(set(rows)), len(databases))
@@ -150,12 +175,12 @@ class HostileNamesTests(unittest.TestCase):
             with self.subTest(low=low, high=high):
                 whole = "".join(" " if cell == " " else "=" for cell in expected)
 
-                self.assertEqual("".join(blocks.bar(low, high, 4, False)), expected)
-                self.assertEqual("".join(blocks.bar(low, high, 4, True)), whole.replace("=", "░"))
-                self.assertEqual("".join(ascii.bar(low, high, 4, False)), whole)
+                self.assertEqual("".join(blocks.draw_bar(low, high, 4, False)), expected)
+                self.assertEqual("".join(blocks.draw_bar(low, high, 4, True)), whole.replace("=", "░"))
+                self.assertEqual("".join(ascii.draw_bar(low, high, 4, False)), whole)
 
-    def test_encodings_are_told_apart(self) -> None:
-        """Blocks need an encoding that has them all."""
+    def test_blocks_need_an_encoding_that_has_them(self) -> None:
+        """An encoding that lacks one of the block characters is not enough."""
         for encoding, expected in {
             "utf-8": True,
             "gb18030": True,

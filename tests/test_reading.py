@@ -1,4 +1,4 @@
-"""Files of OTLP JSON lines read back: every form that a field may have, and what is passed over."""
+"""Files of OTLP JSON lines read back: every form that a field may have, and what is ignored."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from unittest import mock
 
 from tests.otlp_cases import RandomSpans, whole
 from tracer import Span
-from tracer.address import BARE
 from tracer.export.file import FileExporter
 from tracer.export.otlp import Resources
-from tracer.export.reading import CHARACTERS, spans_in
+from tracer.export.reading import CHARACTERS, _read_pieces, read_spans
 
 TRACE, SPAN, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7", "00000000000000ab"
 #: The bounds, by their names for `mock.patch`.
@@ -51,7 +50,7 @@ class ReadingTests(unittest.TestCase):
 
     def read(self, *lines: object) -> list[Span]:
         """Read the spans of a file of these lines."""
-        return spans_in([self.written(*lines)], self.said.append)
+        return read_spans([self.written(*lines)], self.said.append)
 
     def one(self, **fields: object) -> Span:
         """Read the only span of a file, which has these fields."""
@@ -67,20 +66,22 @@ class ReadingTests(unittest.TestCase):
 class FormTests(ReadingTests):
     """What a field may be."""
 
+    SPANS = 100
+
     def test_own_export_comes_back(self) -> None:
-        """Of 300 random spans, hostile strings and all, everything that is drawn is read as it was."""
+        """Of random spans, hostile strings and all, everything that is drawn is read as it was."""
         source = RandomSpans(7)
         file = FileExporter(self.path, Resources({"OTEL_SERVICE_NAME": "own"}, self.fail), self.fail)
-        sent = {span.hex_id: span for span in source.make(300) if span.flags & 1}
+        sent = {span.hex_id: span for span in source.make(self.SPANS) if span.flags & 1}
         for span in sent.values():
             file.add(span)
         file.close([], 0, "")
-        found = spans_in([self.path], self.fail)
+        found = read_spans([self.path], self.fail)
 
         self.assertEqual(len(found), len(sent))
         for span in found:
             one = sent[span.hex_id]
-            service = "own" if one.return_address is BARE else whole(one.return_address.src)
+            service = "own" if one.service is None else whole(one.service)
             self.assertEqual((span.trace_id, span.name), (one.trace_id, f"{service}: {whole(one.name)}"))
             self.assertEqual(span.parent and span.parent.hex_id, one.parent and one.parent.hex_id)
             self.assertEqual((span.kind, span.start_us, span.end_us), (one.kind, one.start_us, one.end_us))
@@ -91,7 +92,7 @@ class FormTests(ReadingTests):
             )
 
     def test_missing_fields_have_their_defaults(self) -> None:
-        """A span with no field, or with nulls, is a root of the trace 0 that took no time in 1970; what is unknown is passed over."""
+        """A span with no field, or with nulls, is a root of the trace 0 that took no time in 1970; what is unknown is ignored."""
         names = (
             "traceId",
             "spanId",
@@ -120,6 +121,7 @@ class FormTests(ReadingTests):
             1500000000001e3,
             "1500000000001e3",
             "1.500000000001e15",
+            f"{1_500_000_000_001_999:040}",
         ):
             with self.subTest(time):
                 span = self.one(startTimeUnixNano=time, endTimeUnixNano=time, events=[{"timeUnixNano": time}])
@@ -152,6 +154,13 @@ class FormTests(ReadingTests):
 
             self.assertEqual((span.trace_id, span.hex_id, span.parent.hex_id), (int(TRACE, 16), int(SPAN, 16), 0xAB))
 
+    def test_flags_and_ids_on_the_wire_are_none(self) -> None:
+        """What is read has no id that a message could name, and its trace is not taken for sampled."""
+        span = self.one(traceId=TRACE, spanId=SPAN, parentSpanId=PARENT, flags=1)
+
+        self.assertEqual((span.span_id, span.context.traceparent), ("", f"00-{TRACE}-{SPAN}-00"))
+        self.assertEqual(span.parent.traceparent, f"00-{TRACE}-{PARENT}-00")
+
     def test_original_names_are_taken_too(self) -> None:
         """A field goes by its name in JSON or in the `.proto` file; of the two the one in JSON counts."""
         span = {"trace_id": TRACE, "span_id": SPAN, "parent_span_id": PARENT, "start_time_unix_nano": 5_000}
@@ -161,7 +170,7 @@ class FormTests(ReadingTests):
 
         self.assertEqual((found.trace_id, found.hex_id, found.parent.hex_id), (int(TRACE, 16), int(SPAN, 16), 0xAB))
         self.assertEqual((found.start_us, found.end_us, found.events[0].timestamp_us), (5, 8, 7))
-        self.assertEqual(found.attributes, {"k": [1]})
+        self.assertEqual(found.attributes, {"k": (1,)})
 
     def test_values_are_read(self) -> None:
         """Every value that an attribute can have is read as JSON; bytes stay in base64."""
@@ -174,8 +183,8 @@ class FormTests(ReadingTests):
             "double": ({"doubleValue": 1.5}, 1.5),
             "infinite": ({"doubleValue": "Infinity"}, "Infinity"),
             "bytes": ({"bytesValue": "AAE="}, "AAE="),
-            "list": ({"arrayValue": {"values": [{}, {"intValue": "1"}]}}, [None, 1]),
-            "object": ({"kvlistValue": {"values": [{"key": "k"}, {"key": "e", "value": {"arrayValue": {}}}]}}, {"k": None, "e": []}),
+            "list": ({"arrayValue": {"values": [{}, {"intValue": "1"}]}}, (None, 1)),
+            "object": ({"kvlistValue": {"values": [{"key": "k"}, {"key": "e", "value": {"arrayValue": {}}}]}}, {"k": None, "e": ()}),
             "null": ({}, None),
             "unknown": ({"stringValueStrindex": 3}, None),
         }  # fmt: skip
@@ -197,7 +206,7 @@ class FormTests(ReadingTests):
             self.assertEqual(span.end_us, expected)
 
     def test_fields_of_another_form_are_said(self) -> None:
-        """A line with such a field is passed over whole, and the sentence names the field and what it has to be."""
+        """A line with such a field is ignored whole, and the sentence names the field and what it has to be."""
         time = f"a whole number from 0 to {2**64 - 1}"
         kind = f"a whole number from {-(2**31)} to {2**31 - 1}"
         cases = [({"name": 5}, "name", "a string"), ({"events": {}}, "events", "a list")]
@@ -209,7 +218,7 @@ class FormTests(ReadingTests):
             ({"spanId": "é" * 16}, "spanId", "16 hex digits"),
             ({"parentSpanId": TRACE}, "parentSpanId", "16 hex digits"),
         ]
-        for value in (-1, 2**64, 1.5, True, "", "x", "-1", "nan", "1e400", [], "9" * 5_000):
+        for value in (-1, 2**64, 1.5, True, "", "x", "-1", "nan", "1e400", [], "0" * 41, "9" * 5_000):
             cases.append(({"startTimeUnixNano": value}, "startTimeUnixNano", time))
         cases += [({"kind": value}, "kind", kind) for value in ("CLIENT", "SPAN_KIND_", "SPAN_KIND_X", {}, 2**31)]
         cases += [({"status": {"code": "OK"}}, "code", kind)]
@@ -226,7 +235,7 @@ class FormTests(ReadingTests):
 
                 self.assertEqual(self.names(line(named("good"), {**named("bad"), **fields})), [])
                 self.assertEqual(
-                    self.said, [f'"{self.path}": 1 line was passed over, first line 1: "{name}" has to be {expected}']
+                    self.said, [f'"{self.path}": 1 line was ignored, first line 1: "{name}" has to be {expected}']
                 )
 
 
@@ -246,19 +255,17 @@ class FileTests(ReadingTests):
         ]
 
         self.assertEqual(self.names(*lines), ["a", "b"])
-        self.assertEqual(
-            self.said, [f'"{self.path}": 3 lines were passed over, first line 4: it has no "resourceSpans"']
-        )
+        self.assertEqual(self.said, [f'"{self.path}": 3 lines were ignored, first line 4: it has no "resourceSpans"'])
 
     def test_torn_line_is_told_from_the_next_one(self) -> None:
         """A node that was killed leaves a piece of a line, after which the next run starts on a fresh one."""
         self.assertEqual(self.names(line(named("a")), b'{"resource\n', line(named("b"))), ["a", "b"])
-        self.assertIn("1 line was passed over, first line 2: the line stops in the middle of a message", self.said[0])
+        self.assertIn("1 line was ignored, first line 2: the line stops in the middle of a message", self.said[0])
 
     def test_same_span_is_there_once(self) -> None:
         """A file given twice and a line sent twice change nothing; other spans of the same ids are others."""
         path = self.written(line(named("a")), line(named("a")), line(named("a", endTimeUnixNano=9_000), named("b")))
-        found = spans_in([path, path], self.said.append)
+        found = read_spans([path, path], self.said.append)
 
         self.assertEqual([(span.name, span.end_us) for span in found], [("a", 0), ("a", 9), ("b", 0)])
 
@@ -268,10 +275,10 @@ class FileTests(ReadingTests):
         self.written(line(named("b"), service=None), path=other)
         self.written(line(named("a")))
 
-        self.assertEqual([span.name for span in spans_in([self.path], self.fail)], ["a"])
-        self.assertEqual([span.name for span in spans_in([other], self.fail)], ["b"])
+        self.assertEqual([span.name for span in read_spans([self.path], self.fail)], ["a"])
+        self.assertEqual([span.name for span in read_spans([other], self.fail)], ["b"])
         self.assertEqual(
-            [span.name for span in spans_in([self.path, other], self.fail)], ["s: a", "unknown_service: b"]
+            [span.name for span in read_spans([self.path, other], self.fail)], ["s: a", "unknown_service: b"]
         )
 
     def test_files_are_read_up_to_a_bound(self) -> None:
@@ -280,25 +287,32 @@ class FileTests(ReadingTests):
         self.written(line(*[named(str(number)) for number in range(2)]), b"bad\n", path=other)
         self.written(line(*[named(str(number)) for number in range(3, 6)]), b"bad\n")
         with mock.patch(SPANS, 4):
-            found = spans_in([self.path, other], self.said.append)
+            found = read_spans([self.path, other], self.said.append)
 
         self.assertEqual([span.name for span in found], ["3", "4", "0", "1"])
         self.assertEqual(self.said[0], f'"{self.path}": only its first 2 spans are looked at')
-        self.assertTrue(self.said[1].startswith(f'"{other}": 1 line was passed over'), self.said)
+        self.assertTrue(self.said[1].startswith(f'"{other}": 1 line was ignored'), self.said)
         self.assertEqual(len(self.said), 2)
 
     def test_texts_are_held_to_a_bound(self) -> None:
-        """Long names, errors and values are cut, and a line that is too long is passed over."""
+        """Long names, errors and values are cut, and a line that is too long is ignored."""
         fields = {"status": {"code": 2, "message": "m" * 5_000}, "events": [{"name": "e" * 5_000}]}
         attributes = [{"key": "k", "value": {"stringValue": "v" * 5_000}}]
-        with mock.patch(LINE_BYTES, 30_000):
+        fields["events"][0]["attributes"] = attributes
+        with mock.patch(LINE_BYTES, 35_000):
             (span,) = self.read(
-                line(named("n" * 5_000, attributes=attributes, **fields), service="s" * 5_000), b"x" * 30_001
+                line(named("n" * 5_000, attributes=attributes, **fields), service="s" * 5_000), b"x" * 35_001
             )
 
-        texts = (span.name, span.error, span.events[0].name, span.attributes["k"], span.return_address.src)
+        texts = (span.name, span.error, span.events[0].name, span.attributes["k"], span.service)
         self.assertEqual(texts, tuple(letter * CHARACTERS for letter in "nmevs"))
-        self.assertTrue(self.said[0].endswith("line 2: the line is longer than 30000 bytes and was skipped"), self.said)
+        self.assertEqual(span.events[0].attributes, span.attributes)
+        self.assertTrue(self.said[0].endswith("line 2: the line is longer than 35000 bytes and was skipped"), self.said)
+
+    def test_file_is_read_in_pieces(self) -> None:
+        """However long it is, only a piece of it is in memory."""
+        with mock.patch("tracer.export.reading._CHUNK_BYTES", 4):
+            self.assertEqual(list(_read_pieces(self.written(b"123456789"))), [b"1234", b"5678", b"9"])
 
     def test_file_that_cannot_be_read_is_named(self) -> None:
         """What fails when it is opened or in the middle is raised with the file's name."""
@@ -307,7 +321,7 @@ class FileTests(ReadingTests):
         for reason, patch in (("missing", mock.DEFAULT), ("broken", file)):
             with self.subTest(reason), mock.patch("builtins.open", return_value=patch, wraps=open):
                 with self.assertRaises(OSError) as caught:
-                    spans_in([self.path], self.fail)
+                    read_spans([self.path], self.fail)
 
                 self.assertEqual(caught.exception.filename, self.path)
 

@@ -10,7 +10,7 @@ from tests.helpers import Session, envelope, line_of
 from tracer import CountedIds, PreconditionError, SimulatedClock, SpanManager, replies
 from tracer.address import BARE, ReturnAddress
 
-#: Strings that a hand-written format gets wrong.
+#: Strings that a format of our own gets wrong.
 HOSTILE = [
     "plain",
     'quote " backslash \\ slash / \\" \\\\" \\u0041',
@@ -52,7 +52,7 @@ class ReplyTests(unittest.TestCase):
     """What each kind of reply says."""
 
     def kinds(self, text: str) -> list[tuple[str, str, dict]]:
-        """Return for each kind of reply: its name, what is written by hand, and the fields it must say."""
+        """Return for each kind of reply: its name, what is written directly, and the fields it must say."""
         span, failed = span_of(text), span_of(text, text)
         trace = f"00-{'a' * 32}-{1:016x}-03"
         complete = {"type": "span_complete", "span_id": text}
@@ -77,38 +77,50 @@ class ReplyTests(unittest.TestCase):
             "dropped_links": 0,
         }
         return [
-            ("acknowledgement", replies.acknowledgement("init")(None, "<", "}>"), {"type": "init_ok"}),
-            ("echo_ok", replies.echo_ok(text, "<", "}>"), {"type": "echo_ok", "echo": text}),
-            ("echo_ok", replies.echo_ok([text], "<", "}>"), {"type": "echo_ok", "echo": [text]}),
-            ("generate_ok", replies.generate_ok(text, "<", "}>"), {"type": "generate_ok", "id": text}),
-            ("span_created", replies.span_created(span, "<", "}>"), created),
+            ("make_acknowledgement", replies.make_acknowledgement("init")(None, "<", "}>"), {"type": "init_ok"}),
+            ("write_echo_ok", replies.write_echo_ok(text, "<", "}>"), {"type": "echo_ok", "echo": text}),
+            ("write_echo_ok", replies.write_echo_ok([text], "<", "}>"), {"type": "echo_ok", "echo": [text]}),
+            ("write_generate_ok", replies.write_generate_ok(text, "<", "}>"), {"type": "generate_ok", "id": text}),
+            ("write_span_created", replies.write_span_created(span, "<", "}>"), created),
             (
-                "span_created_in_trace",
-                replies.span_created_in_trace(span, "<", "}>"),
+                "write_span_created_in_trace",
+                replies.write_span_created_in_trace(span, "<", "}>"),
                 {**created, "traceparent": trace},
             ),
-            ("span_ended", replies.span_ended(span, "<", "}>"), {**complete, "duration_us": 1_234, "status": "OK"}),
             (
-                "span_ended",
-                replies.span_ended(failed, "<", "}>"),
+                "write_span_ended",
+                replies.write_span_ended(span, "<", "}>"),
+                {**complete, "duration_us": 1_234, "status": "OK"},
+            ),
+            (
+                "write_span_ended",
+                replies.write_span_ended(failed, "<", "}>"),
                 {**complete, "duration_us": 1_234, "status": "ERROR", "error": text},
             ),
-            ("span_failed", replies.span_failed(failed, "<", "}>"), {**complete, "status": "ERROR", "error": text}),
-            ("get_span_ok", replies.get_span_ok(failed, "<", "}>"), {"type": "get_span_ok", "span": seen}),
-            ("error", replies.error(PreconditionError(text), "<", "}>"), {"type": "error", "code": 22, "text": text}),
+            (
+                "write_span_failed",
+                replies.write_span_failed(failed, "<", "}>"),
+                {**complete, "status": "ERROR", "error": text},
+            ),
+            ("write_get_span_ok", replies.write_get_span_ok(failed, "<", "}>"), {"type": "get_span_ok", "span": seen}),
+            (
+                "write_error",
+                replies.write_error(PreconditionError(text), "<", "}>"),
+                {"type": "error", "code": 22, "text": text},
+            ),
         ]
 
     def test_every_reply_is_what_json_dumps_writes(self) -> None:
-        """What is written by hand is what `json.dumps` writes, for every kind of reply and every hostile string."""
+        """What is written directly is what `json.dumps` writes, for every kind of reply and every hostile string."""
         for text in HOSTILE:
             for name, written, fields in self.kinds(text):
                 with self.subTest(name, text=text[:20]):
                     self.assertEqual(written, f"<{json.dumps(fields)}>")
-                    self.assertEqual(written, replies.dumped(fields, "<", "}>"))
+                    self.assertEqual(written, replies.write_fields(fields, "<", "}>"))
 
     def test_no_kind_of_reply_is_missed(self) -> None:
         """Every function that writes a reply stands in the table above."""
-        helpers = {"dumped", "described"}
+        helpers = {"write_fields", "describe_span"}
         public = {
             name
             for name, value in vars(replies).items()
@@ -132,7 +144,7 @@ class ReplyTests(unittest.TestCase):
         """An echoed value is written as `json.dumps` writes it."""
         for value in VALUES:
             with self.subTest(value=value):
-                self.assertEqual(replies.echo_ok(value, "", "}"), json.dumps({"type": "echo_ok", "echo": value}))
+                self.assertEqual(replies.write_echo_ok(value, "", "}"), json.dumps({"type": "echo_ok", "echo": value}))
 
 
 class WholeReplyTests(unittest.TestCase):
@@ -142,34 +154,31 @@ class WholeReplyTests(unittest.TestCase):
         """Any reply in a session full of hostile strings is its own parsing written again; ASCII, one line."""
         for maelstrom in (False, True):
             for text in HOSTILE:
-                talk = Session()
-                if maelstrom:
-                    talk.send("init", text, text, node_id=text, msg_id=1)
-                bodies = [
-                    {
-                        "type": "create_span",
-                        "name": text,
-                        "span_id": text,
-                        "kind": "SERVER",
-                        "attributes": {text: text},
-                    },
-                    {"type": "create_span", "name": text, "span_id": text},
-                    {"type": "span_event", "span_id": text, "event": text, "attributes": {text: [text]}},
-                    {"type": "get_span", "span_id": text},
-                    {"type": "span_error", "span_id": text, "error": text},
-                    {"type": "span_end", "span_id": text, "status": text},
-                    {"type": text},
-                    {"type": "echo", "echo": {text: [text, 1.5, None]}},
-                    {"type": "generate"},
-                ]
-                for body in bodies:
-                    for message in ({**body, "msg_id": 7}, envelope({**body, "msg_id": -(10**30)}, text, text)):
-                        with self.subTest(type=body["type"][:20], text=text[:20], maelstrom=maelstrom):
-                            written = talk.line(line_of(message))
-                            if written is not None:
-                                self.assertEqual(written, json.dumps(json.loads(written)))
-                                self.assertTrue((written.isascii() and written.isprintable()) or "\x7f" in text)
-                                self.assertNotIn("\n", written)
+                with self.subTest(text=text[:20], maelstrom=maelstrom):
+                    for written in self.replies(text, maelstrom):
+                        self.assertEqual(written, json.dumps(json.loads(written)))
+                        self.assertTrue((written.isascii() and written.isprintable()) or "\x7f" in text)
+                        self.assertNotIn("\n", written)
+
+    def replies(self, text: str, maelstrom: bool) -> list[str]:
+        """Return the replies to a session that has `text` wherever it can, bare and in envelopes, after an `init` or not."""
+        talk = Session()
+        if maelstrom:
+            talk.send("init", text, text, node_id=text, msg_id=1)
+        bodies = [
+            {"type": "create_span", "name": text, "span_id": text, "kind": "SERVER", "attributes": {text: text}},
+            {"type": "create_span", "name": text, "span_id": text},
+            {"type": "span_event", "span_id": text, "event": text, "attributes": {text: [text]}},
+            {"type": "get_span", "span_id": text},
+            {"type": "span_error", "span_id": text, "error": text},
+            {"type": "span_end", "span_id": text, "status": text},
+            {"type": text},
+            {"type": "echo", "echo": {text: [text, 1.5, None]}},
+            {"type": "generate"},
+        ]
+        ways = [lambda body: {**body, "msg_id": 7}, lambda body: envelope({**body, "msg_id": -(10**30)}, text, text)]
+        written = [talk.line(line_of(way(body))) for body in bodies for way in ways]
+        return [line for line in written if line is not None]
 
     def test_text_comes_back_as_it_was(self) -> None:
         """What a peer sent is what it gets, character by character, lone surrogates included."""

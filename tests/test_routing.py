@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import unittest
 
-from tests.helpers import MESSAGES, Session, envelope, line_of, session
+from tests.helpers import MESSAGES, Session, envelope, line_of, serve_lines, session
 from tracer.forms import MESSAGES as MESSAGE_FORMS
 
 ABOUT_A_SPAN = [message for trigger in ("change", "end", "get") for message in MESSAGES[trigger]]
@@ -291,7 +291,7 @@ class AnswerTests(unittest.TestCase):
         self.assertEqual(talk.tell("generate", msg_id=1), {"type": "generate_ok", "id": "span1", "in_reply_to": 1})
 
     def test_somebody_s_reply_is_ignored(self) -> None:
-        """A body with `in_reply_to` gets no answer and no complaint, whatever else is in it; null is absence."""
+        """A body with `in_reply_to` gets no answer and no complaint, whatever else is in it; null counts as absent."""
         talk = Session()
         for body in [
             {"type": "echo", "echo": 1, "msg_id": 1, "in_reply_to": 0},
@@ -304,6 +304,14 @@ class AnswerTests(unittest.TestCase):
         self.assertEqual(talk.complaints, [])
 
         self.assertEqual(talk.tell("echo", echo=1, in_reply_to=None), {"type": "echo_ok", "echo": 1})
+
+    def test_line_after_somebody_s_reply_is_served(self) -> None:
+        """Lines that come together with somebody's reply, or with one that is refused, are served."""
+        for line in ('{"in_reply_to": 1}', '{"body": 1}', '{"type": 1}', "nonsense", ""):
+            with self.subTest(line):
+                sent = serve_lines(Session().node, [line, '{"type": "generate"}'])
+
+                self.assertEqual(sent, ['{"type": "generate_ok", "id": "span1"}\n'])
 
     def test_malformed_envelope_is_answered_by_nobody(self) -> None:
         """Without a usable `src`, `dest` or `body` there is nobody to answer: one sentence, no reply."""
@@ -320,7 +328,7 @@ class AnswerTests(unittest.TestCase):
                 self.assertEqual(len(talk.complaints), 1)
                 self.assertIn("envelope", talk.complaints[0])
 
-    def test_envelope_s_other_keys_are_passed_over(self) -> None:
+    def test_envelope_s_other_keys_are_ignored(self) -> None:
         """Maelstrom's own `id`, and a `type` beside the body, mean nothing."""
         talk = Session()
         message = {"id": 5, "type": "generate", "in_reply_to": 1, **envelope({"type": "echo", "echo": 1})}

@@ -8,8 +8,10 @@ import os
 import re
 import sys
 import unittest
+from collections.abc import Iterable
 
-from tests.helpers import SAMPLES, TOP, TRACEPARENT, marked, readme, rendered_lifecycle, run, session
+from tests.helpers import COMMAND, SAMPLES, TOP, TRACEPARENT, marked, readme, rendered_lifecycle, run, session
+from tracer.forms import MESSAGES
 
 #: The sessions and their options.  The first three are the task's own.
 SESSIONS = {
@@ -29,11 +31,11 @@ def sample(name: str, direction: str) -> bytes:
         return file.read()
 
 
-def hold_to_samples(test: unittest.TestCase, **started: object) -> None:
-    """Hold a node to every sample, to the byte, and to the exit code 0; `started` are arguments of `start`."""
-    for name, options in SESSIONS.items():
+def hold_to_samples(test: unittest.TestCase, names: Iterable[str] = SESSIONS, **started: object) -> None:
+    """Hold a node to samples, to the byte, and to the exit code 0; `started` are arguments of `start`."""
+    for name in names:
         with test.subTest(name):
-            process = run(sample(name, "in"), *options, **started)
+            process = run(sample(name, "in"), *SESSIONS[name], **started)
 
             test.assertEqual(process.stdout.decode(), sample(name, "out").decode())
             test.assertEqual(process.returncode, 0)
@@ -42,10 +44,17 @@ def hold_to_samples(test: unittest.TestCase, **started: object) -> None:
 class SamplesTests(unittest.TestCase):
     """The files in `tests/samples`."""
 
+    #: Those that go through the commands of a checkout as they are typed.
+    TYPED = ("lifecycle",)
+
     def test_each_session_gives_its_output_to_the_byte(self) -> None:
-        """`python3 main.py` answers each sample as written down, and exits 0; so does `python3 -m tracer` in a checkout."""
+        """`main.py` answers each sample as written down, and exits 0."""
         hold_to_samples(self)
-        hold_to_samples(self, command=[sys.executable, "-m", "tracer"], cwd=TOP)
+
+    def test_commands_of_a_checkout_are_two(self) -> None:
+        """`python3 main.py` and `python3 -m tracer` answer as written down, and exit 0."""
+        for command in (COMMAND, (sys.executable, "-m", "tracer")):
+            hold_to_samples(self, self.TYPED, command=command, cwd=TOP)
 
     def test_the_task_says_what_comes_back(self) -> None:
         """The outputs of the task's own examples are those that the task prints."""
@@ -63,15 +72,11 @@ class SamplesTests(unittest.TestCase):
 
     def test_both_ways_are_shown_with_every_message(self) -> None:
         """The plain and the Maelstrom sample each send every message that the node knows."""
-        types = {
-            *("init", "echo", "generate", "create_span", "span_event", "span_link", "span_update"),
-            *("span_end", "span_error", "get_span"),
-        }
         for name in ("plain", "maelstrom"):
             with self.subTest(name):
                 sent = set(re.findall(r'"type": "(\w+)"', sample(name, "in").decode()))
 
-                self.assertEqual(types - sent, set())
+                self.assertEqual(set(MESSAGES) - sent, set())
 
 
 @unittest.skipUnless(os.path.exists(os.path.join(TOP, "README.md")), "there is no README yet")

@@ -15,10 +15,18 @@ from types import SimpleNamespace
 from unittest import mock
 
 from tests.test_complaints import Pipe
-from tracer.process.screen import TRIES, Screen
+from tracer.machine.screen import TRIES, Screen
+from tracer.picture.waterfall import render_for_screen
 
 #: More than any pipe or terminal holds.
 FLOOD = "0123456789\n" * 50_000
+
+
+def measure_picture(screen: Screen) -> int:
+    """Return how wide a picture is drawn for a screen."""
+    with mock.patch("tracer.picture.waterfall.render") as render:
+        render_for_screen(screen, [], 0, False)
+    return render.call_args.args[2]
 
 
 class Terminal:
@@ -42,6 +50,17 @@ class Terminal:
                 said += data
         except BlockingIOError:
             return said.decode().replace("\r\n", "\n")
+
+
+class EncodingTests(unittest.TestCase):
+    """What is written can be read."""
+
+    def test_encoding_is_that_of_the_stream(self) -> None:
+        """The two streams may have different ones."""
+        streams = {name: io.TextIOWrapper(io.BytesIO(), name) for name in ("latin-1", "utf-8")}
+        patches = mock.patch.multiple("sys", stdout=streams["latin-1"], stderr=streams["utf-8"])
+        with patches, mock.patch.dict(os.environ, {"PYTHONIOENCODING": "chosen"}):
+            self.assertEqual((Screen(1).encoding, Screen(2).encoding), ("latin-1", "utf-8"))
 
 
 class WritingTests(unittest.TestCase):
@@ -186,10 +205,12 @@ class LookTests(unittest.TestCase):
                     self.assertEqual(Screen(terminal.writing).is_colourful(), at_terminal)
                     self.assertEqual(Screen(pipe.writing).is_colourful(), elsewhere)
 
-    def test_columns_are_the_terminal_s_or_those_that_are_told(self) -> None:
-        """A terminal knows its columns; elsewhere COLUMNS tells them, 0 if it is no number."""
-        for told, expected in {"": 0, "x": 0, "²": 0, "0": 0, "132": 132, "9" * 5000: 999_999_999}.items():
-            with self.subTest(told[:5]), mock.patch.dict(os.environ, {"COLUMNS": told}):
+    def test_columns_are_the_terminal_s(self) -> None:
+        """A terminal knows its columns; elsewhere there are none, and `COLUMNS` says how wide a picture is."""
+        for variable, width in {"": 80, "x": 80, "²": 80, "0": 80, "7": 20, "132": 132, "9" * 5000: 500}.items():
+            with self.subTest(variable[:5]), mock.patch("tracer.picture.waterfall.os.environ", {"COLUMNS": variable}):
                 with Terminal() as terminal, Pipe() as pipe:
-                    self.assertEqual(Screen(terminal.writing).columns(), 100)
-                    self.assertEqual(Screen(pipe.writing).columns(), expected)
+                    screens = Screen(terminal.writing), Screen(pipe.writing)
+
+                    self.assertEqual([screen.read_columns() for screen in screens], [100, 0])
+                    self.assertEqual([measure_picture(screen) for screen in screens], [100, width])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import unittest
 
-from tests.helpers import Session, line_of
+from tests.helpers import Session, line_of, serve_lines
 from tracer import SpanManager
 from tracer.watched import WatchedNode
 
@@ -18,27 +18,42 @@ LINES = [
     ("{'type': 'echo'}", 'a single quote at column 2, "\'type\': \'echo\'}": write double quotes (")'),
     ('{“type”: “echo”}', r'a typographic quote at column 2, "\u201ctype\u201d: \u201cecho\u201d}": write plain double quotes (")'),
     ('{"type": ‘echo’}', r'a typographic quote at column 10, "\u2018echo\u2019}": write plain double quotes (")'),
+    ('{"type": `echo`}', 'a backtick at column 10, "`echo`}": write double quotes (")'),
+    ("'{}'", 'expected a message, which begins with "{", at column 1, not "\'{}\'"'),
+    ('{}”', r'expected the end of the line at column 3, not "\u201d"'),
     ('{"type": "echo",}', 'a comma before the end at column 17, "}": leave out the comma before "}"'),
     ('{"echo": [1, 2, ]}', 'a comma before the end at column 17, "]}": leave out the comma before "]"'),
     ('{"type": "echo"},', 'a comma after the message at column 17, ",": leave it out'),
     ('  {type: "echo"}', r'a key without quotes at column 4, "type: \"echo\"}": write it in double quotes'),
     ('{1: 2}', 'a key without quotes at column 2, "1: 2}": write it in double quotes'),
-    ('{"echo": True}', 'no word of JSON at column 10, "True}": write true, false or null'),
-    ('{"echo": None}', 'no word of JSON at column 10, "None}": write true, false or null'),
-    ('{"echo": undefined}', 'no word of JSON at column 10, "undefined}": write true, false or null'),
-    ('{"echo": NaN}', 'no number of JSON at column 10, "NaN}": write null or a string'),
-    ('{"echo": -Infinity}', 'no number of JSON at column 10, "-Infinity}": write null or a string'),
+    ('{"echo": True}', 'not a JSON word at column 10, "True}": write true, false or null'),
+    ('{"echo": None}', 'not a JSON word at column 10, "None}": write true, false or null'),
+    ('{"echo": undefined}', 'not a JSON word at column 10, "undefined}": write true, false or null'),
+    ('{"echo": NaN}', 'not a JSON number at column 10, "NaN}": write null or a string'),
+    ('{"echo": -Infinity}', 'not a JSON number at column 10, "-Infinity}": write null or a string'),
     ('{"echo": 1e999}', 'a number beyond the range of a double at column 10, "1e999}": write it as a string'),
-    ('{"echo": 01}', 'no number of JSON at column 10, "01}": write it as 5, -0.5 or 1e9'),
-    ('{"echo": .5}', 'no number of JSON at column 10, ".5}": write it as 5, -0.5 or 1e9'),
+    ('{"echo": 01}', 'not a JSON number at column 10, "01}": write it like 5, -0.5 or 1e9, or as a string'),
+    ('{"echo": .5}', 'not a JSON number at column 10, ".5}": write it like 5, -0.5 or 1e9, or as a string'),
+    ('{"echo": 2024-01-01}', 'not a JSON number at column 10, "2024-01-01}": write it like 5, -0.5 or 1e9, or as a string'),
+    ('{"echo": ' + '1' * 4400 + '}', 'an integer of more than 4300 digits at column 10, "' + '1' * 60 + '...": write it as a string'),
+    ('{"echo": -' + '1' * 4400 + '.5}', 'a number beyond the range of a double at column 10, "-' + '1' * 59 + '...": write it as a string'),
+    ('{"echo": ' + '1' * 4400 + 'E5}', 'a number beyond the range of a double at column 10, "' + '1' * 60 + '...": write it as a string'),
+    ('{"echo": ' + '1' * 4400 + 'x}', 'not a JSON number at column 10, "' + '1' * 60 + '...": write it like 5, -0.5 or 1e9, or as a string'),
+    ('{"echo": ' + '0' * 4400 + '}', 'not a JSON number at column 10, "' + '0' * 60 + '...": write it like 5, -0.5 or 1e9, or as a string'),
     ('{"echo": hello}', 'a text without quotes at column 10, "hello}": write it in double quotes'),
+    ('{"echo": don\'t}', 'a text without quotes at column 10, "don\'t}": write it in double quotes'),
+    ('{"echo": (1)}', 'expected a value at column 10, not "(1)}"'),
+    ('{...}', 'expected a key in double quotes or "}" at column 2, not "...}"'),
     ('{"echo": 1} // the answer', 'a comment at column 13, "// the answer": JSON has none, leave it out'),
     ('{"echo": 1 # the answer', 'a comment at column 12, "# the answer": JSON has none, leave it out'),
+    ('{"echo": true# the answer', 'a comment at column 14, "# the answer": JSON has none, leave it out'),
+    ('{"echo": C#}', 'a text without quotes at column 10, "C#}": write it in double quotes'),
+    ('/api//users', 'expected a message, which begins with "{", at column 1, not "/api//users"'),
     ('/* {"echo": 1} */', r'a comment at column 1, "/* {\"echo\": 1} */": JSON has none, leave it out'),
     ('// Full lifecycle: create -> event -> end', 'a comment at column 1, "// Full lifecycle: create -> event -> end": JSON has none, leave it out'),
     ('-> {"type": "span_created"}', r'an arrow at column 1, "-> {\"type\": \"span_created\"}": it marks a reply in examples and is not sent, leave the line out'),
     ('--> {}', 'an arrow at column 1, "--> {}": it marks a reply in examples and is not sent, leave the line out'),
-    ('```json', 'a fence of Markdown at column 1, "```json": leave the line out'),
+    ('```json', 'a Markdown fence at column 1, "```json": leave the line out'),
     ('→ {"type": "span_created"}', r'an arrow at column 1, "\u2192 {\"type\": \"span_created\"}": it marks a reply in examples and is not sent, leave the line out'),
     ('> {"type": "echo"}', r'a prompt at column 1, "> {\"type\": \"echo\"}": leave out the > that marks what is typed'),
     ('{', 'the message goes on after column 1, "{": a message must stand on one line'),
@@ -48,9 +63,14 @@ LINES = [
     ('{"type": "echo", "echo": tr', r'the line stops in the middle of a message, after column 27, ": \"echo\", \"echo\": tr": send the whole message on one line'),
     ('{"type": "echo"} {"type": "echo"}', r'a second message at column 18, "{\"type\": \"echo\"}": each message needs a line of its own'),
     ('{"type": "echo"} and more', 'expected the end of the line at column 18, not "and more"'),
-    (r'{"echo": "\x41"}', r'no escape of JSON at column 11, "\\x41\"}": a backslash in a string is written \\'),
+    (r'{"echo": "\x41"}', r'not a JSON escape at column 11, "\\x41\"}": a backslash in a string is written \\'),
+    (r'{"echo": "\d#"}', r'not a JSON escape at column 11, "\\d#\"}": a backslash in a string is written \\'),
+    (r'{"echo": "C:\x//y"}', r'not a JSON escape at column 13, "\\x//y\"}": a backslash in a string is written \\'),
     (r'{\"echo\": 1}', r'a backslash outside of a string at column 2, "\\\"echo\\\": 1}": leave it out'),
+    (r'{"echo": 1\n}', r'a backslash outside of a string at column 11, "\\n}": leave it out'),
     ('[{"type": "echo"}]', r'an array at column 1, "[{\"type\": \"echo\"}]": send each message by itself, without [ ] around it'),
+    ('[', 'an array at column 1, "[": send each message by itself, without [ ] around it'),
+    ('[INFO] started', 'expected a message, which begins with "{", at column 1, not "[INFO] started"'),
     ('"echo"', r'expected a message, which begins with "{", at column 1, not "\"echo\""'),
     ('17', 'expected a message, which begins with "{", at column 1, not "17"'),
     ('TASK', 'expected a message, which begins with "{", at column 1, not "TASK"'),
@@ -61,18 +81,25 @@ LINES = [
     ('{"echo": [1}', 'expected "," or "]" at column 12, not "}"'),
     ('{,}', 'expected a key in double quotes or "}" at column 2, not ",}"'),
     ('{"type":\xa0"echo"}', r'a no-break space or the like at column 9, "\u00a0\"echo\"}": write a plain space'),
+    ('{"echo": tr\u200bue}', r'an invisible character at column 12, "\u200bue}": take it out'),
     ('\ufeff{"type": "echo"}', r'a byte order mark at column 1, "\ufeff{\"type\": \"echo\"}": it may stand at the very start of the input only'),
-    ('{"type": "echo"}\r{"type": "echo"}\r', r'a second message after a carriage return alone at column 18, "{\"type\": \"echo\"}": end each line with a line feed'),
-    ('{"echo": "a\tb"}', r'a control character in a string at column 12, "\tb\"}": write it as \t or \u0009'),
+    ('{"echo": 1\ufeff}', r'a byte order mark at column 11, "\ufeff}": it may stand at the very start of the input only'),
+    ('{"type": "echo"}\r{"type": "echo"}\r', r'a second line after a carriage return alone at column 18, "{\"type\": \"echo\"}": end each line with a line feed'),
+    ('{"type": "echo"}\rTASK', 'a second line after a carriage return alone at column 18, "TASK": end each line with a line feed'),
+    ('{"echo": "a\tb"}', r'a control character in a string at column 12, "\tb\"}": write it as an escape, such as \t or \u0009'),
+    ('{"echo": "\x00"}', r'a NUL byte at column 11, "\u0000\"}": take it out'),
+    ('{\x1f}', r'expected a key in double quotes or "}" at column 2, not "\u001f}"'),
     ('{"echo": \x001}', r'a NUL byte at column 10, "\u00001}": take it out'),
     ('{\x00"\x00}\x00', 'the line looks like UTF-16: save the input as UTF-8'),
     (b'{"echo": "caf\xe9"}', r'byte 0xe9 at column 14, after "{\"echo\": \"caf" is not UTF-8: save the input as UTF-8'),
     (b'\xff', 'byte 0xff at column 1 is not UTF-8: save the input as UTF-8'),
     (b'\xff\xfe{\x00}\x00', 'the line looks like UTF-16: save the input as UTF-8'),
+    (b'\xff\xfe\x2d\x4e\x87\x65', 'the line looks like UTF-16: save the input as UTF-8'),
+    (b'\xfe\xff\x4e\x2d\x65\x87', 'the line looks like UTF-16: save the input as UTF-8'),
 ]
 
 #: Messages that fail, at a node that has one span, `job-12`, open since 10 us.
-MESSAGES = [
+MESSAGES_THAT_FAIL = [
     ('{"type": "CREATE_SPAN"}', '"type" names no message that this node knows: "CREATE_SPAN"; did you mean create_span?'),
     ('{"type": "create-span"}', '"type" names no message that this node knows: "create-span"; did you mean create_span?'),
     ('{"type": "end_span"}', '"type" names no message that this node knows: "end_span"; did you mean span_end?'),
@@ -141,13 +168,16 @@ NOTICES = [
     ('{"type": "span_error", "span_id": "x", "error": "e"}', ['span1 is called x from now on: nobody knew that name']),
     ('{"type": "span_end", "span_id": "span1", "msg_id": 1, "in_reply_to": null}', []),
     ('{"type": "span_end", "span_id": "x", "timestamp_us": "now"}', []),
-    ('{"type": "create_span", "name": "n", "kind": "CLIENT", "knid": "CLIENT"}', ['"knid" is no field of create_span and is passed over; did you mean kind?']),
-    ('{"type": "create_span", "name": "n", "kind": "CLIENT", "parent_id": "x"}', ['"parent_id" is no field of create_span and is passed over; did you mean parent_span_id?']),
-    ('{"type": "get_span", "span_id": "span1", "colour": 1}', ['"colour" is no field of get_span and is passed over; it has span_id, type, msg_id, in_reply_to']),
-    ('{"type": "span_end", "spanId": "span1"}', ['"spanId" is no field of span_end and is passed over; did you mean span_id?']),
+    ('{"type": "create_span", "name": "n", "kind": "CLIENT", "knid": "CLIENT"}', ['"knid" is no field of create_span and is ignored; did you mean kind?']),
+    ('{"type": "create_span", "name": "n", "kind": "CLIENT", "parent_id": "x"}', ['"parent_id" is no field of create_span and is ignored; did you mean parent_span_id?']),
+    ('{"type": "get_span", "span_id": "span1", "colour": 1}', ['"colour" is no field of get_span and is ignored; it has span_id, type, msg_id, in_reply_to']),
+    ('{"type": "span_end", "spanId": "span1"}', ['"spanId" is no field of span_end and is ignored; did you mean span_id?']),
+    ('{"type": "generate", "a": 1, "b": 2, "c": 3}', [
+        f'"{field}" is no field of generate and is ignored; it has type, msg_id, in_reply_to' for field in "abc"
+    ]),
     ('{"type": "generate", "a": 1, "b": 2, "c": 3, "d": 4}', [
-        *[f'"{field}" is no field of generate and is passed over; it has type, msg_id, in_reply_to' for field in "abc"],
-        'passed over as well: 1 more field',
+        *[f'"{field}" is no field of generate and is ignored; it has type, msg_id, in_reply_to' for field in "abc"],
+        'ignored as well: 1 more field',
     ]),
     ('{"id": 1, "src": "c1", "dest": "n1", "body": {"type": "generate"}}', []),
     ('{"type": "nonsense", "knid": 1}', []),
@@ -161,10 +191,10 @@ class SentenceTests(unittest.TestCase):
     """One sentence each."""
 
     def notices(self, *lines: str) -> list[tuple[int, str]]:
-        """Return what a person who watches is told of lines that come together, but what is wrong with them."""
+        """Return what a person who watches hears about lines that come together, but what is wrong with them."""
         notices: list[tuple[int, str]] = []
-        node = WatchedNode(SpanManager(), lambda *complaint: None, lambda *notice: notices.append(notice))
-        list(node.answers(list(lines)))
+        node = WatchedNode(SpanManager(), lambda *complaint: None, lambda *notice: notices.append(notice), False)
+        serve_lines(node, list(lines))
         return notices
 
     def test_line_that_is_no_message_is_told_what_is_wrong(self) -> None:
@@ -178,7 +208,7 @@ class SentenceTests(unittest.TestCase):
 
     def test_message_that_fails_is_told_what_was_wrong(self) -> None:
         """The sentence is the same for the sender and for the person, and the span stays as it was."""
-        for message, sentence in MESSAGES:
+        for message, sentence in MESSAGES_THAT_FAIL:
             with self.subTest(message=message):
                 talk = Session()
                 talk.tell("create_span", name="n", span_id="job-12", timestamp_us=10)
@@ -190,7 +220,7 @@ class SentenceTests(unittest.TestCase):
                 is_answered = '"body"' not in message and '"msg_id"' not in message
                 self.assertEqual(reply is not None and line_of(sentence).decode() in reply, is_answered)
 
-    def test_person_who_watches_is_told_what_is_passed_over(self) -> None:
+    def test_person_who_watches_is_told_what_is_ignored(self) -> None:
         """A span that is open and not answered, a claim, unknown fields; the number is the line's, also among others."""
         for message, sentences in NOTICES:
             with self.subTest(message=message):

@@ -18,6 +18,7 @@ from unittest import mock
 
 import main
 from tests.helpers import (
+    ALONE,
     CREATE,
     CREATED,
     ECHO,
@@ -32,7 +33,7 @@ from tests.helpers import (
     wait_for,
 )
 from tests.otlp_cases import spans_of
-from tracer.process import Streams
+from tracer.machine import Streams
 
 ENDINGS = [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)]
 
@@ -43,7 +44,7 @@ def wait_until_blocked(pid: int) -> None:
 
 
 def of_process(pid: int, name: str) -> str:
-    """Read what Linux tells of a process."""
+    """Read what Linux says of a process."""
     try:
         with open(f"/proc/{pid}/{name}", encoding="ascii") as file:
             return file.read()
@@ -55,6 +56,11 @@ def of_process(pid: int, name: str) -> str:
 
 class SignalTests(unittest.TestCase):
     """SIGTERM, SIGINT and SIGHUP end the input."""
+
+    #: The signals that come in a flood, or before the node is ready.
+    SUDDEN = ENDINGS[:1]
+    #: Signals that are ignored, each with another that is not.
+    IGNORED = (("INT", signal.SIGTERM),)
 
     def test_signal_while_waiting_ends_in_order(self) -> None:
         """A node that waits for input exports and names its open spans and exits 143, 130 or 129, without a traceback."""
@@ -76,36 +82,36 @@ class SignalTests(unittest.TestCase):
 
     def test_signal_in_a_flood_answers_every_line_read(self) -> None:
         """In a flood every line that was taken from the pipe is answered, and only whole lines come out."""
-        for number, code in ENDINGS:
+        flood = b"".join(ECHO % index for index in range(50_000))
+        for number, code in self.SUDDEN:
             with self.subTest(number):
-                reading, writing = os.pipe()
-                with running(stdin=reading) as process:
-                    os.set_blocking(writing, False)
-                    flood = b"".join(ECHO % index for index in range(200_000))
-                    sent, out, signalled = 0, bytearray(), False
-                    while process.poll() is None or not signalled:
-                        readable, writable, _ = select.select([process.stdout], [writing], [], 0.05)
-                        if writable and not signalled:
-                            sent += os.write(writing, flood[sent : sent + 65_536])
-                        if readable:
-                            out += os.read(process.stdout.fileno(), 1 << 16)
-                        if len(out) > 300_000 and not signalled:
-                            process.send_signal(number)
-                            signalled = True
-                    out += process.stdout.read()
-                    err = process.stderr.read()
-                os.set_blocking(reading, False)
-                unread = self.drain(reading)
-                os.close(reading)
-                os.close(writing)
-                taken = flood[: sent - unread]
+                taken, out, err, returncode = self.flooded(flood, number)
                 count = out.count(b"\n")
 
-                self.assertEqual(process.returncode, code)
-                self.assertEqual(bytes(out), b"".join(ECHO_OK % index for index in range(count)))
+                self.assertEqual(returncode, code)
+                self.assertEqual(out, b"".join(ECHO_OK % index for index in range(count)))
                 # The last line may have been taken without its end.
                 self.assertIn(count - taken.count(b"\n"), (0, 1) if taken.endswith(b"}") else (0,))
                 self.assertNotIn(b"Traceback", err)
+
+    def flooded(self, flood: bytes, number: int) -> tuple[bytes, bytes, bytes, int]:
+        """Pour a flood into a node and signal it in the midst; return what it took and said, and its exit code."""
+        reading, writing = os.pipe()
+        os.set_blocking(writing, False)
+        with running(stdin=reading) as process:
+            sent, out = 0, b""
+            while len(out) < 300_000:
+                readable, writable, _ = select.select([process.stdout], [writing], [], PATIENCE_SECONDS)
+                sent += os.write(writing, flood[sent : sent + 65_536]) if writable else 0
+                out += os.read(process.stdout.fileno(), 1 << 16) if readable else b""
+            process.send_signal(number)
+            out += process.stdout.read()
+            err, returncode = process.stderr.read(), process.wait(PATIENCE_SECONDS)
+        os.set_blocking(reading, False)
+        unread = self.drain(reading)
+        os.close(reading)
+        os.close(writing)
+        return flood[: sent - unread], out, err, returncode
 
     def drain(self, descriptor: int) -> int:
         """Return how many bytes are left in a pipe."""
@@ -119,7 +125,7 @@ class SignalTests(unittest.TestCase):
 
     def test_signal_before_the_node_is_ready_leaves_no_traceback(self) -> None:
         """A signal right after the start ends the process, in order or at once, and never with a traceback."""
-        for number, code in ENDINGS:
+        for number, code in self.SUDDEN:
             with self.subTest(number), running() as process:
                 wait_for(lambda pid=process.pid: "main.py" in of_process(pid, "cmdline"))
                 process.send_signal(number)
@@ -130,8 +136,8 @@ class SignalTests(unittest.TestCase):
     @unittest.skipIf(sys.implementation.name == "pypy", "PyPy does not tell which signals were ignored")
     def test_signal_that_was_ignored_at_start_stays_ignored(self) -> None:
         """`trap '' INT` and `nohup`: the signal changes nothing, and another one ends the node."""
-        for ignored, other in [("INT", signal.SIGTERM), ("HUP", signal.SIGINT), ("TERM", signal.SIGHUP)]:
-            command = ["sh", "-c", f"trap '' {ignored}; exec \"$0\" main.py", sys.executable]
+        for ignored, other in self.IGNORED:
+            command = ["sh", "-c", f'trap \'\' {ignored}; exec "$0" "$@"', *ALONE]
             pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
             with self.subTest(ignored), subprocess.Popen(command, cwd=TOP, env=child_environment(), **pipes) as process:
                 for index in range(2):
@@ -165,7 +171,7 @@ class SignalTests(unittest.TestCase):
         reading = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         self.addCleanup(os.close, reading)
         with running("--export", path) as process:
-            process.stdin.write(b'{"type":"create_span","name":"n"}\n' * 5_000 + ECHO % 1)
+            process.stdin.write(b'{"type":"create_span","name":"n"}\n' * 1_000 + ECHO % 1)
             process.stdin.flush()
             read_until(process.stdout, b"\n")
             process.send_signal(signal.SIGINT)
@@ -265,7 +271,7 @@ class InProcessTests(unittest.TestCase):
                 reading, writing = os.pipe()
                 os.write(writing, ECHO % 1)
                 answer, stdout = os.pipe()
-                with descriptors(reading, stdout, 2), mock.patch("tracer.process.unix.os.write", KillingWrite(number)):
+                with descriptors(reading, stdout, 2), mock.patch("tracer.machine.unix.os.write", KillingWrite(number)):
                     result = main.main([])
                 os.close(stdout)
                 with os.fdopen(answer, "rb") as stream:
@@ -293,13 +299,22 @@ class InProcessTests(unittest.TestCase):
             self.assertEqual(signal.getsignal(signal.SIGINT), signal.SIG_DFL)
         again.assert_called_once_with(signal.SIGINT)
 
+    def test_signal_after_the_end_changes_no_exit_code(self) -> None:
+        """Once a signal has ended the node, another one that comes before the process is gone is ignored."""
+        for number, left in [(signal.SIGTERM, signal.SIG_IGN), (0, signal.SIG_DFL)]:
+            with self.subTest(number), descriptors(0, 1, 2):
+                with Streams():
+                    os.kill(os.getpid(), number)
+
+                self.assertEqual([signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)], [left] * 2)
+
     def test_read_that_fails_with_a_signal_is_an_end(self) -> None:
         """A terminal that is closed fails a moment before its SIGHUP; without a signal the failure is the caller's."""
-        failing = mock.patch("tracer.process.unix.os.read", side_effect=OSError(5, "Input/output error"))
+        failing = mock.patch("tracer.machine.unix.os.read", side_effect=OSError(5, "Input/output error"))
         for number in (signal.SIGHUP, 0):
             streams = Streams()
             waiting = mock.patch(
-                "tracer.process.unix.select.select", side_effect=lambda *_, number=number: os.kill(os.getpid(), number)
+                "tracer.machine.unix.select.select", side_effect=lambda *_, number=number: os.kill(os.getpid(), number)
             )
             with self.subTest(number), descriptors(0, 1, 2), streams, failing, waiting:
                 if number:
@@ -310,7 +325,7 @@ class InProcessTests(unittest.TestCase):
     def test_signals_within_a_second_are_one(self) -> None:
         """Up to a second after the first signal another one is nothing; later it is raised again, unhandled."""
         for seconds, raised in [(0.0, 0), (0.99, 0), (1.0, 1)]:
-            times = mock.patch("tracer.process.streams.time.monotonic", side_effect=[10.0, 10.0 + seconds])
+            times = mock.patch("tracer.machine.streams.time.monotonic", side_effect=[10.0, 10.0 + seconds])
             with self.subTest(seconds), descriptors(0, 1, 2), times:
                 with mock.patch("signal.raise_signal") as again, Streams():
                     os.kill(os.getpid(), signal.SIGTERM)
@@ -324,7 +339,7 @@ class InProcessTests(unittest.TestCase):
         """What was held back is dropped once nobody has taken it; a failure of stdout is the caller's all the same."""
         reading, writing = os.pipe()
         fill(writing)
-        times = mock.patch("tracer.process.unix.time.monotonic", side_effect=[10.0, 99.0])
+        times = mock.patch("tracer.machine.unix.time.monotonic", side_effect=[10.0, 99.0])
         streams = Streams(0, writing)
         with descriptors(0, 1, 2), times, streams:
             os.kill(os.getpid(), signal.SIGTERM)

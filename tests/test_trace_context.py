@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import unittest
 from unittest import mock
 
@@ -63,7 +65,10 @@ class TraceparentTests(unittest.TestCase):
             f"00_{TRACE}_{OWN}_01",
         ]:
             with self.subTest(text):
-                self.assertIsNone(parse_traceparent(text))
+                with self.assertRaises(ValueError) as caught:
+                    parse_traceparent(text)
+
+                self.assertEqual(caught.exception.args, (text,))
 
     def test_context_is_written_with_leading_zeros(self) -> None:
         """Ids and flags are written in full width, in lower case."""
@@ -183,26 +188,57 @@ class IdsTests(unittest.TestCase):
         """A root counts its trace; a child only takes its number."""
         ids = CountedIds()
 
-        self.assertEqual([ids.root(5), ids.root(9)], [(1, 5), (2, 9)])
-        self.assertEqual(ids.child(7), 7)
+        self.assertEqual([ids.start_trace(5), ids.start_trace(9)], [(1, 5), (2, 9)])
+        self.assertEqual(ids.choose_hex_id(7), 7)
 
     def test_random_ids_fit_and_differ(self) -> None:
         """Random ids have 128 and 64 bits, are never 0, and do not repeat."""
         ids = RandomIds()
-        roots = [ids.root(1) for _ in range(500)]
-        children = {ids.child(1) for _ in range(500)}
+        roots = [ids.start_trace(1) for _ in range(500)]
+        children = {ids.choose_hex_id(1) for _ in range(500)}
 
         self.assertTrue(all(0 < trace_id < 2**128 and 0 < hex_id < 2**64 for trace_id, hex_id in roots))
         self.assertEqual(len({trace_id for trace_id, _ in roots}), 500)
         self.assertEqual(len({hex_id for _, hex_id in roots} | children), 1000)
         self.assertTrue(all(0 < hex_id < 2**64 for hex_id in children))
 
-    def test_random_zero_is_replaced(self) -> None:
-        """All zeros is no id, even where chance gives it."""
-        with mock.patch("tracer.trace_context.os.urandom", bytes):
-            ids = RandomIds()
+    def test_random_bits_are_all_used(self) -> None:
+        """Each bit from the system is one of an id; all zeros is no id, even where chance gives it."""
+        for bits, made in {
+            b"\xff" * 24: (2**128 - 1, 2**64 - 1),
+            b"\x80" + bytes(23): (1 << 127, 1),
+            bytes(23) + b"\x01": (1, 1),
+            bytes(24): (1, 1),
+        }.items():
+            with (
+                self.subTest(bits),
+                mock.patch("tracer.trace_context.os.urandom", lambda size, bits=bits: bits[-size:]),
+            ):
+                self.assertEqual((RandomIds().start_trace(1), RandomIds().choose_hex_id(1)), (made, made[1]))
 
-            self.assertEqual((ids.root(1), ids.child(1)), ((1, 1), 1))
+    def test_first_process_of_a_container_has_random_ids(self) -> None:
+        """The node may be the process with the number 1."""
+        with mock.patch("tracer.trace_context.os.getpid", lambda: 1):
+            self.assertRegex(RandomIds().make_unique("n1", 2), "^n1-[0-9a-f]{8}-2$")
+
+    @unittest.skipUnless(hasattr(os, "fork"), "this system does not fork")
+    def test_fork_shares_no_random_ids(self) -> None:
+        """A process and its fork choose different traces, spans and ids for `generate`."""
+        ids, (reading, writing) = RandomIds(), os.pipe()
+        self.addCleanup(os.close, reading)
+
+        def choose() -> list[object]:
+            return [*ids.start_trace(1), ids.choose_hex_id(2), ids.make_unique("n1", 3)]
+
+        first = choose()
+        child = os.fork()
+        if child == 0:
+            os.write(writing, json.dumps(choose()).encode())
+            os._exit(0)
+        os.waitpid(child, 0)
+        os.close(writing)
+
+        self.assertEqual(len({*first, *choose(), *json.loads(os.read(reading, 65_536))}), 11)
 
     def test_manager_by_itself_has_real_time_and_random_ids(self) -> None:
         """A manager that is given neither clock nor ids takes the real ones."""

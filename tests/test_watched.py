@@ -1,4 +1,4 @@
-"""A person at the keyboard: who is told what is passed over, and that nothing on stdout depends on it.
+"""A person at the keyboard: who hears what happens in silence, and that nothing on stdout depends on it.
 
 The words of each sentence are in `test_sentences.py`.
 """
@@ -13,22 +13,24 @@ from unittest import mock
 
 from tests.helpers import PATIENCE_SECONDS, run_here, running
 from tests.sessions import random_session
-from tracer.process.complaints import EXAMPLE
+from tracer.command.complaints import EXAMPLE
 
 SILENT = b'{"type": "create_span", "name": "n", "knid": "CLIENT"}\n{"type": "span_end", "span_id": "mine"}\n'
-TOLD = b"""\
-tracer: line 1: "knid" is no field of create_span and is passed over; did you mean kind?
+REPORTED = b"""\
+tracer: line 1: "knid" is no field of create_span and is ignored; did you mean kind?
 tracer: line 1: span1 is open; not answered, for it states no kind
 tracer: line 2: span1 is called mine from now on: nobody knew that name
 """
 
 
 class WatchedTests(unittest.TestCase):
-    """Who is told."""
+    """Who hears of it."""
+
+    SESSIONS = 5
 
     def run_at(self, terminals: tuple[int, ...], data: bytes, *options: str) -> tuple[int, bytes, bytes]:
         """Run the node where these descriptors are terminals."""
-        with mock.patch("main.os.isatty", lambda descriptor: descriptor in terminals):
+        with mock.patch("tracer.command.session.os.isatty", lambda descriptor: descriptor in terminals):
             return run_here(data, *options)
 
     def test_silence_stays_where_nobody_watches(self) -> None:
@@ -37,14 +39,17 @@ class WatchedTests(unittest.TestCase):
             with self.subTest(terminals=terminals):
                 self.assertEqual(self.run_at(terminals, SILENT)[2], b"")
 
-    def test_verbose_tells_what_is_passed_over(self) -> None:
-        """With `--verbose` that is told, without a greeting, and how many lines came."""
-        self.assertEqual(self.run_at((), SILENT, "--verbose")[2], TOLD + b"tracer: 2 lines read\n")
+    def test_verbose_reports_what_happens_in_silence(self) -> None:
+        """With `--verbose` that is reported, without a greeting, and how many lines came."""
+        self.assertEqual(self.run_at((), SILENT, "--verbose")[2], REPORTED + b"tracer: 2 lines read\n")
 
-    def test_terminal_is_greeted_and_told(self) -> None:
+    def test_terminal_is_greeted(self) -> None:
         """At a terminal there is a greeting first; no bad line is only counted."""
         _, _, err = self.run_at((0, 2), SILENT + b"nonsense\n" * 50)
-        greeting, told = err[: err.index(TOLD)].decode(), err[err.index(TOLD) + len(TOLD) :].decode().splitlines()
+        greeting, told = (
+            err[: err.index(REPORTED)].decode(),
+            err[err.index(REPORTED) + len(REPORTED) :].decode().splitlines(),
+        )
 
         self.assertRegex(greeting, r"^tracer: span tracer \d.*one JSON message a line.*Ctrl-D ends")
         self.assertTrue(greeting.endswith(f"\n{EXAMPLE}\n"))
@@ -52,7 +57,7 @@ class WatchedTests(unittest.TestCase):
         self.assertEqual(told[50:], ["tracer: 50 bad lines in all"])
 
     def test_example_is_answered(self) -> None:
-        """What the greeting has to paste gives a reply for each of its lines, and nothing to tell."""
+        """What the greeting has to paste gives a reply for each of its lines, and nothing to report."""
         code, out, err = run_here(EXAMPLE.encode())
 
         self.assertEqual((code, len(out.splitlines()), err), (0, len(EXAMPLE.splitlines()), b""))
@@ -60,7 +65,7 @@ class WatchedTests(unittest.TestCase):
 
     def test_replies_are_the_same_to_the_byte(self) -> None:
         """Whoever watches, stdout and the exit code are the same, and so are the sentences about bad lines."""
-        for seed in range(40):
+        for seed in range(self.SESSIONS):
             data = random_session(seed).data
             plain = self.run_at((), data, "--clock", "simulated")
             for terminals, options in [((0, 2), ()), ((), ("--verbose",))]:
@@ -71,8 +76,15 @@ class WatchedTests(unittest.TestCase):
                     bad = [line for line in plain[2].splitlines() if line.startswith(b"tracer: line ")]
                     self.assertEqual([line for line in err.splitlines() if line in bad], bad)
 
+    def test_watched_node_has_the_same_clock(self) -> None:
+        """Whoever watches, an `init` that comes first makes the clock the real one, and the ids unique."""
+        data = b'{"type": "init", "node_id": "n1"}\n{"type": "generate"}\n'
+        for options in ((), ("--verbose",)):
+            with self.subTest(options):
+                self.assertRegex(run_here(data, *options)[1], b'"id": "n1-[0-9a-f]{8}-1"')
+
     def test_real_terminal_is_one(self) -> None:
-        """Typed at a pseudo-terminal, each line is answered on stdout and told of at once; Ctrl-D ends the node."""
+        """Typed at a pseudo-terminal, each line is answered on stdout and reported at once; Ctrl-D ends the node."""
         keyboard, terminal = pty.openpty()
         self.addCleanup(os.close, keyboard)
         with running(stdin=terminal, stderr=terminal) as process:

@@ -6,23 +6,20 @@ Read next: `node.py`, which asks for the address of each envelope, and `replies.
 
 from __future__ import annotations
 
-from json.encoder import encode_basestring_ascii as quote
+from json.encoder import encode_basestring_ascii as quote_json
 
-from .errors import MalformedLineError, form_error, missing
+from .errors import MalformedLineError, explain_form, explain_missing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
-    from .errors import MalformedRequestError
-
-    #: What a message says.
-    Body = dict[str, Any]
+    from .forms import Body
 
 #: Most addresses that are remembered, and the longest: a peer may use a new one on every line.
 _REMEMBERED, _REMEMBERED_CHARACTERS = 256, 200
-#: The parts of an envelope, and what each must be, in words too.
-_PARTS = {"src": (str, "a non-empty string"), "dest": (str, "a non-empty string"), "body": (dict, "an object")}
+_ADDRESS = (str, "a non-empty string")
+#: The parts of an envelope that comes, and what each must be, in words too.
+_PARTS = {"src": _ADDRESS, "dest": _ADDRESS, "body": (dict, "an object")}
+_IS_ENVELOPE = 'a message with "body" is an envelope'
 
 
 class ReturnAddress:
@@ -35,7 +32,7 @@ class ReturnAddress:
 
     __slots__ = ("closing", "dest", "opening", "src")
 
-    def __init__(self, src: str | None = None, dest: str = "", node_id: str | None = None) -> None:
+    def __init__(self, src: str | None, dest: str, node_id: str | None) -> None:
         self.src = src
         self.dest = dest
         #: What stands before a body, and what closes the body, the envelope and the line.
@@ -45,12 +42,12 @@ class ReturnAddress:
     def answer_as(self, node_id: str | None) -> None:
         """Write the node's name on the envelopes from now on."""
         if self.src is not None:
-            self.opening = f'{{"src": {quote(node_id or self.dest)}, "dest": {quote(self.src)}, "body": '
+            self.opening = f'{{"src": {quote_json(node_id or self.dest)}, "dest": {quote_json(self.src)}, "body": '
             self.closing = "}}\n"
 
 
 #: Where replies go to a message that came bare: to whoever reads, without an envelope.
-BARE = ReturnAddress()
+BARE = ReturnAddress(None, "", None)
 
 
 class Addresses:
@@ -62,19 +59,20 @@ class Addresses:
         # The newest one: too long to be known, it may still be that of the `init`.
         self._latest = BARE
 
-    def opened(self, envelope: Body) -> tuple[ReturnAddress, Body]:
+    def open(self, envelope: Body) -> tuple[ReturnAddress, Body]:
         """Open an envelope; return where the replies to it go, and the body.
 
         Raises:
             MalformedLineError: its `src`, `dest` or `body` is unusable.
         """
-        body = envelope["body"]
         try:
+            src, dest, body = envelope["src"], envelope["dest"], envelope["body"]
             if type(body) is dict:
-                return self._known[envelope["src"], envelope["dest"]], body
+                return self._known[src, dest], body
         except (KeyError, TypeError):
             pass
-        return self._remember(envelope), body
+        _check_parts(envelope)
+        return self._remember(src, dest), body
 
     def answer_as(self, node_id: str | None) -> None:
         """Write the node's name on the envelopes from now on."""
@@ -82,11 +80,8 @@ class Addresses:
         for address in (*self._known.values(), self._latest):
             address.answer_as(node_id)
 
-    def _remember(self, envelope: Body) -> ReturnAddress:
-        """Check an address that is not known, and remember it unless it is long."""
-        body, src, dest = envelope["body"], envelope.get("src"), envelope.get("dest")
-        if type(body) is not dict or not (type(src) is type(dest) is str and src and dest):
-            raise MalformedLineError(f'a message with "body" is an envelope: {_wrong_part(envelope)}')
+    def _remember(self, src: str, dest: str) -> ReturnAddress:
+        """Make an address that is not known, and remember it unless it is long."""
         address = self._latest = ReturnAddress(src, dest, self._node_id)
         if len(src) + len(dest) <= _REMEMBERED_CHARACTERS:
             if len(self._known) >= _REMEMBERED:
@@ -95,9 +90,9 @@ class Addresses:
         return address
 
 
-def _wrong_part(envelope: Body) -> MalformedRequestError:
-    """Say which part of an envelope is unusable, and what it must be."""
-    parts = ((part, type(envelope.get(part)) is kind and envelope[part] != "") for part, (kind, _) in _PARTS.items())
-    wrong = next(part for part, is_usable in parts if not is_usable)
-    expected = _PARTS[wrong][1]
-    return form_error(wrong, expected, envelope[wrong]) if wrong in envelope else missing(wrong, expected)
+def _check_parts(envelope: Body) -> None:
+    for part, (kind, expected) in _PARTS.items():
+        if part not in envelope:
+            raise MalformedLineError(f"{_IS_ENVELOPE}: {explain_missing(part, expected)}")
+        if type(envelope[part]) is not kind or envelope[part] == "":
+            raise MalformedLineError(f"{_IS_ENVELOPE}: {explain_form(part, expected, envelope[part])}")

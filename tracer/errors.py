@@ -1,30 +1,17 @@
 """Every error of the node, each class one remedy and one Maelstrom code.
 
-Owns the classes and their sentences, and the guess at what a peer meant; imports nothing of the package, so that everything
-may import it.
+Owns the classes and their sentences; imports nothing of the package but the words, so that everything may import it.
 Source of the codes: Maelstrom, doc/protocol.md, Errors.  Read next: `forms.py` and `span.py`, which raise most of them.
 """
 
 from __future__ import annotations
 
-import re
-from json.encoder import encode_basestring_ascii
+from .words import count, guess, quote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Collection
 
-#: Longest piece of a peer's own text that a sentence repeats, in characters; of a longer word nobody guesses what was meant.
-SHOWN_CHARACTERS = 60
-#: How much of a word must be the same for it to be near another one, as difflib counts it.
-NEAR = 0.75
-#: Fewest characters of an id that is near another one: of three, one is too much of it.
-NEARABLE = 4
-#: What a slip may put into an id.  No digits: an id with another number is another id.
-_LETTERS = "abcdefghijklmnopqrstuvwxyz-_."
-
-#: The replies that are not named after their request.
-_REPLIES = ("span_created", "span_complete", "error")
 _JSON_TYPES: dict[type, str] = {
     type(None): "null",
     bool: "a boolean",
@@ -32,84 +19,6 @@ _JSON_TYPES: dict[type, str] = {
     list: "an array",
     dict: "an object",
 }
-
-
-def quoted(text: str) -> str:
-    """Show a peer's text inside a sentence: quoted, ASCII, no control characters, cut when it is long."""
-    if len(text) > SHOWN_CHARACTERS:
-        text = text[:SHOWN_CHARACTERS] + "..."
-    return encode_basestring_ascii(text)
-
-
-def quoted_path(path: str) -> str:
-    """Show a path whole, since its end tells most; it is the user's own, so no peer makes it long."""
-    return encode_basestring_ascii(path)
-
-
-def named(span_id: str) -> str:
-    """Show a span's id as its name, without quotes; otherwise as `quoted` does."""
-    return quoted(span_id)[1:-1]
-
-
-def counted(number: int, what: str) -> str:
-    """Say a number of things, one thing or several."""
-    return f"{number} {what}{'' if number == 1 else 's'}"
-
-
-def were(number: int, what: str) -> str:
-    """Say a number of things that something was done to."""
-    return f"{counted(number, what)} {'was' if number == 1 else 'were'}"
-
-
-# -- what was meant --
-
-
-def guess(word: str, words: Collection[str]) -> str:
-    """Say which of some words was probably meant; nothing where none is near."""
-    if not words or len(word) > SHOWN_CHARACTERS:
-        return ""
-    # Loaded when it is needed: a session without such a word starts sooner.
-    from difflib import get_close_matches
-
-    near = {folded: each for each in words for folded in _folded(each)}
-    for folded in _folded(word):
-        for match in get_close_matches(folded, near, 1, NEAR):
-            return f"; did you mean {near[match]}?"
-    return ""
-
-
-def _folded(word: str) -> tuple[str, str]:
-    """Write a word without case and marks, its parts in the order of the alphabet (end_span, spanEnd) and in their own."""
-    parts = re.findall("[a-z0-9]+", re.sub("(?<=[a-z])(?=[A-Z])", "_", word).lower())
-    return "".join(sorted(parts)), "".join(parts)
-
-
-def guess_id(span_id: str, is_known: Callable[[str], object]) -> str:
-    """Say which known id was probably meant, one slip away; nothing where there is none.
-
-    Slips are tried, not spans: that takes about a millisecond for the longest id, however many spans are open.
-    """
-    if not NEARABLE <= len(span_id) <= SHOWN_CHARACTERS:
-        return ""
-    digits = re.sub(r"\D", "", span_id)
-    for slip in _slips(span_id):
-        if is_known(slip) and re.sub(r"\D", "", slip) == digits:
-            return f"; did you mean {named(slip)}?"
-    return ""
-
-
-def _slips(word: str) -> Iterator[str]:
-    yield from (word.lower(), word.upper(), word.strip(), word.replace("-", "_"), word.replace("_", "-"))
-    for at in range(len(word) + 1):
-        before, after = word[:at], word[at:]
-        yield before + after[1:]
-        yield before + after[1:2] + after[:1] + after[2:]
-        for letter in _LETTERS:
-            yield before + letter + after
-            yield before + letter + after[1:]
-
-
-# -- the errors --
 
 
 class TracerError(Exception):
@@ -128,17 +37,17 @@ class RequestError(TracerError):
 
 
 class UnsupportedTypeError(RequestError):
-    """No message of that `type` is known."""
+    """No message of that `type` is known; `known` are those that are, `replies` the types of replies."""
 
     code = 10
 
-    def __init__(self, message_type: str, known: Collection[str] = ()) -> None:
+    def __init__(self, message_type: str, known: Collection[str] = (), replies: Collection[str] = ()) -> None:
         instead = ""
-        if message_type in (*_REPLIES, *[f"{name}_ok" for name in known]):
+        if message_type in replies:
             instead = ", which is a reply"
         elif known:
             instead = guess(message_type, known) or "; it knows " + ", ".join(known)
-        super().__init__(f'"type" names no message that this node knows: {quoted(message_type)}{instead}')
+        super().__init__(f'"type" names no message that this node knows: {quote(message_type)}{instead}')
 
 
 class TooManyOpenSpansError(RequestError):
@@ -147,8 +56,7 @@ class TooManyOpenSpansError(RequestError):
     code = 11
 
     def __init__(self, bound: int) -> None:
-        are_open = counted(bound, "span") + (" is" if bound == 1 else " are")
-        super().__init__(f"{are_open} open, as many as this node may hold: end one first")
+        super().__init__(f"{count(bound, 'span', 'is')} open, as many as this node may hold: end one first")
 
 
 class MalformedRequestError(RequestError):
@@ -157,12 +65,12 @@ class MalformedRequestError(RequestError):
     code = 12
 
 
-def missing(field: str, expected: str) -> MalformedRequestError:
+def explain_missing(field: str, expected: str) -> MalformedRequestError:
     """Make the error for a field that is not there."""
     return MalformedRequestError(f'"{field}" is missing; it must be {expected}')
 
 
-def form_error(field: str, expected: str, value: object, words: Collection[str] = ()) -> MalformedRequestError:
+def explain_form(field: str, expected: str, value: object, words: Collection[str] = ()) -> MalformedRequestError:
     """Make the error for a field of the wrong form; it names the field, what was expected, and what came.
 
     Args:
@@ -172,7 +80,7 @@ def form_error(field: str, expected: str, value: object, words: Collection[str] 
     if type(value) is int:
         came = str(value) if abs(value) < 10**20 else "an integer of many digits"
     elif type(value) is str:
-        came, instead = quoted(value), guess(value, words)
+        came, instead = quote(value), guess(value, words)
     elif type(value) is dict and "" in value:
         came = "an object with an empty key"
     else:
@@ -187,7 +95,7 @@ class SpanNotFoundError(RequestError):
     code = 20
 
     def __init__(self, span_id: str, field: str = "span_id", instead: str = "") -> None:
-        super().__init__(f'"{field}" names no known span: {quoted(span_id)}{instead}')
+        super().__init__(f'"{field}" names no known span: {quote(span_id)}{instead}')
         self.span_id = span_id
         self.field = field
 
@@ -198,7 +106,7 @@ class SpanExistsError(RequestError):
     code = 21
 
     def __init__(self, span_id: str) -> None:
-        super().__init__(f'"span_id" is taken by a known span: {quoted(span_id)}')
+        super().__init__(f'"span_id" is taken by a known span: {quote(span_id)}')
 
 
 class PreconditionError(RequestError):
@@ -211,18 +119,18 @@ class SpanEndedError(PreconditionError):
     """A change to a span that has ended."""
 
     def __init__(self, span_id: str) -> None:
-        super().__init__(f'"span_id" names a span that has ended: {quoted(span_id)}')
+        super().__init__(f'"span_id" names a span that has ended: {quote(span_id)}')
 
 
 class TimeOrderError(PreconditionError):
     """The span would end before it started."""
 
     def __init__(self, span_id: str, start_us: int, end_us: int) -> None:
-        super().__init__(f"span {quoted(span_id)} cannot end at {end_us} us: it started at {start_us} us")
+        super().__init__(f"span {quote(span_id)} cannot end at {end_us} us: it started at {start_us} us")
 
 
 class NodeNameError(PreconditionError):
     """`init` under another name than the first one."""
 
     def __init__(self, node_id: str, named: str) -> None:
-        super().__init__(f'"node_id" has been {quoted(named)} since the first init, not {quoted(node_id)}')
+        super().__init__(f'"node_id" has been {quote(named)} since the first init, not {quote(node_id)}')

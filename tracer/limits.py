@@ -5,7 +5,7 @@ Source: OpenTelemetry, configuration/sdk-environment-variables, Attribute Limits
 
 from __future__ import annotations
 
-from .errors import quoted
+from .words import WholeNumber, quote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,12 +18,15 @@ OPEN_SPANS = 100_000
 ENDED_SPANS = 1_000
 #: Most attributes of a span, an event or a link, most events and most links of a span; OpenTelemetry's default.
 PARTS = 128
+#: Longest line, its end not counted; larger than any message that a person or Maelstrom sends.
+MAX_LINE_BYTES = 1 << 20
 #: Deepest nesting of a line; the outermost object is the first level.  Far below where Python's own recursion ends.
 MAX_DEPTH = 200
 #: Most digits of an integer: reading one takes quadratic time.  CPython's own default limit is the same.
 MAX_DIGITS = 4300
 
-#: Which variables set which limit; the first that is a whole number counts.
+_LIMIT = WholeNumber()
+#: Which variables set which limit; the first that is usable counts.
 _VARIABLES = {
     "attributes": ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT"),
     "event_attributes": ("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT",),
@@ -61,19 +64,20 @@ class Limits:
         self.events, self.links, self.value_characters = events, links, value_characters
 
 
-def limits_in(environment: Mapping[str, str], warn: Callable[[str], None]) -> dict[str, int]:
+def read_limits(environment: Mapping[str, str], warn: Callable[[str], None]) -> dict[str, int]:
     """Read the limits that the environment sets, by the names of the arguments of `Limits`.
 
     Args:
         environment: the variables.
-        warn: takes a sentence about each variable that is no whole number; it is passed over.
+        warn: takes a sentence about each variable that is unusable; it is ignored.
     """
     found: dict[str, int] = {}
     for name, variables in _VARIABLES.items():
         for variable in variables:
             value = environment.get(variable, "")
-            if value.isascii() and value.isdigit():
-                found.setdefault(name, int(value))
+            number = _LIMIT.read(value)
+            if number is not None:
+                found.setdefault(name, number)
             elif value:
-                warn(f"{variable} is passed over: it must be a whole number, not {quoted(value)}")
+                warn(f"{variable} is ignored: it must be {_LIMIT.expected}, not {quote(value)}")
     return found

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 from itertools import accumulate
 
-from .limits import MAX_DEPTH, MAX_DIGITS
+from .limits import MAX_DEPTH, MAX_DIGITS, MAX_LINE_BYTES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     #: What a line says.
     Message = dict[str, Any]
 
-#: Longest line, its end not counted; larger than any message that a person or Maelstrom sends.
-MAX_LINE_BYTES = 1 << 20
 #: Characters of a line that, if it is JSON, breaks no bound: a level takes two, one that opens it and one that closes it.
 SHORT_LINE = 2 * MAX_DEPTH
 
@@ -33,6 +31,8 @@ LINES_AT_ONCE = 64
 #: What is put between lines that are read at once: a word of JSON that has no other spelling.
 _NULL = "null"
 _BOM = b"\xef\xbb\xbf"
+#: What may stand around a message: the white space of JSON.
+_WHITE_SPACE = " \t\r\n"
 
 
 class Unreadable(str):
@@ -65,39 +65,38 @@ class LineBuffer:
         # Two bytes more show that the line is too long, a \r at its end not counted; three, for the byte order mark.
         if rest:
             self._pending += rest[: max(0, self._max_line_bytes + 5 - len(self._pending))]
-        return self._lines(whole) if end else []
-
-    def finish(self) -> list[str]:
-        """Return the last line, if the input ended without its end."""
-        return self.feed(b"\n") if self._pending else []
-
-    def _lines(self, whole: bytes) -> list[str]:
+        if not end:
+            return []
         if self._is_at_start:
             self._is_at_start = False
-            whole = whole[len(_BOM) :] if whole.startswith(_BOM) else whole
+            whole = whole.removeprefix(_BOM)
         # Where all of it is within the bound, so is each line.
         if len(whole) <= self._max_line_bytes:
             try:
                 return whole.decode().split("\n")
             except UnicodeDecodeError:
                 pass
-        return [self._text(line) for line in whole.split(b"\n")]
+        return [self._decode(line) for line in whole.split(b"\n")]
 
-    def _text(self, line: bytes) -> str:
+    def finish(self) -> list[str]:
+        """Return the last line, if the input ended without its end."""
+        return self.feed(b"\n") if self._pending else []
+
+    def _decode(self, line: bytes) -> str:
         if len(line) - line.endswith(b"\r") > self._max_line_bytes:
             return Unreadable(f"the line is longer than {self._max_line_bytes} bytes and was skipped{self._advice}")
-        return decoded(line)
+        return decode_line(line)
 
 
-def decoded(line: bytes) -> str:
-    """Return the text of a line; of one that is not UTF-8, why there is none."""
+def decode_line(line: bytes) -> str:
+    """Return the text of a line; for one that is not UTF-8, an `Unreadable`."""
     try:
         return line.decode()
     except UnicodeDecodeError as error:
         # Loaded when it is needed: a session without such a line starts sooner.
-        from .malformed import not_utf_8
+        from .malformed import explain_bytes
 
-        return Unreadable(not_utf_8(line, error.start))
+        return Unreadable(explain_bytes(line, error.start))
 
 
 def read(lines: list[str]) -> list[Message | str | None]:
@@ -106,7 +105,7 @@ def read(lines: list[str]) -> list[Message | str | None]:
     Args:
         lines: without their `\\n`.
     Returns:
-        For each line its object, None if it is blank, or the line as it is if it is no object.
+        For each line its object, None if it is blank, or if it is no object the line itself, without white space at its end.
     """
     if len(lines) == 1:
         # Somebody may wait for the reply to this one.
@@ -154,16 +153,18 @@ def _read_line(line: str) -> Message | str | None:
                 return message
         except (StopIteration, ValueError, RecursionError):
             pass
-    text = line.strip(" \t\r")
+    text = line.strip(_WHITE_SPACE)
     if not text:
         return None
-    if _nests_too_deep(text):
-        return line
-    try:
-        message = _STRICT.decode(text)
-    except ValueError:
-        return line
-    return message if type(message) is dict else line
+    if not _nests_too_deep(text):
+        try:
+            message = _STRICT.decode(text)
+            if type(message) is dict:
+                return message
+        except ValueError:
+            pass
+    # An `Unreadable` keeps its class, which says that it is no text.
+    return line.rstrip(_WHITE_SPACE) if type(line) is str else line
 
 
 def _nests_too_deep(text: str) -> bool:
@@ -174,25 +175,25 @@ def _nests_too_deep(text: str) -> bool:
     return max(accumulate((char in "[{") - (char in "]}") for char in outside), default=0) > MAX_DEPTH
 
 
-def _finite(literal: str) -> float:
+def _read_float(literal: str) -> float:
     value = float(literal)
     if value in (float("inf"), float("-inf")):
-        raise ValueError(literal)
+        raise ValueError
     return value
 
 
-def _bounded(literal: str) -> int:
+def _read_int(literal: str) -> int:
     if len(literal.lstrip("-")) > MAX_DIGITS:
-        raise ValueError(literal)
+        raise ValueError
     return int(literal)
 
 
-def _no_constant(literal: str) -> None:
-    raise ValueError(literal)
+def _refuse_constant(literal: str) -> None:
+    raise ValueError
 
 
-_STRICT = json.JSONDecoder(parse_float=_finite, parse_int=_bounded, parse_constant=_no_constant)
+_STRICT = json.JSONDecoder(parse_float=_read_float, parse_int=_read_int, parse_constant=_refuse_constant)
 #: The same for text whose integers need no check: `_scan(text, 0)` gives the value and where it ended.
 _scan: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder(
-    parse_float=_finite, parse_constant=_no_constant
+    parse_float=_read_float, parse_constant=_refuse_constant
 ).scan_once  # type: ignore[attr-defined]  # the stubs leave it out

@@ -1,16 +1,16 @@
 """What is wrong with a line that is no message, in its sender's terms: what, in which column, and what to do about it.
 
 Owns those sentences; imported when the first such line comes, so that good lines start and run without it.
-Strategy: a reader of its own, for Python's says other words in other versions, and cannot stop at the end of a line and go on
-in the next.  Where it stops, the first row of a table that fits says why.
+Strategy: a reader of its own, because Python's decoder gives other words and places in other versions, and cannot stop at
+the end of a line and go on in the next one.  Where the reader stops, the first row of a table that fits says why.
 """
 
 from __future__ import annotations
 
 import re
 
-from .errors import quoted
 from .limits import MAX_DEPTH, MAX_DIGITS
+from .words import quote
 
 #: What may come next, in the words of a sentence.
 START = 'a message, which begins with "{",'
@@ -39,93 +39,108 @@ _STEPS = {
 _IN_STRING = re.compile(r'[^"\\\x00-\x1f]+|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})')
 _INTEGER = "-?(?:0|[1-9][0-9]*)"
 _NUMBER = rf"{_INTEGER}(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?"
+#: A character of a word, good or bad; not \w, which has more characters in newer Pythons.
 _LETTER = r'[^\s"{}\[\]:,]'
 _TOKEN = re.compile(rf"[ \t\r\n]*(?P<token>(?P<word>{_LETTER}+)|[^ \t\r\n])")
-_LITERAL = re.compile(f"true|false|null|(?P<number>{_NUMBER})")
+_WORD = "true|false|null"
+_LITERAL = re.compile(f"{_WORD}|(?P<number>{_NUMBER})")
 _BEGUN_WORD = rf"(?:t(?:ru?)?|f(?:a(?:ls?)?)?|n(?:ul?)?|-|{_INTEGER}(?:\.[0-9]*)?(?:[eE][-+]?)?)(?<![0-9])\Z"
 #: The end of a line that stops in the middle of a string or a word, by where it stands.
 _CUT_SHORT = {
     STRING: re.compile(r"(?:\\(?:u[0-9a-fA-F]{0,3})?)?\Z"),
     **dict.fromkeys(_VALUES, re.compile(_BEGUN_WORD)),
 }
+#: How a line begins that is a message of its own, or an example of one.
 _BEGINNING = re.compile(r"\s*(?:[{>\u2192]|[-=]+>)")
 
 #: Characters of a line that are shown where it is what follows that is wrong.
 _SHOWN_BEFORE = 20
 UTF_16 = "the line looks like UTF-16: save the input as UTF-8"
 
-#: What stops the reader: where it stood (None for anywhere), what it met, what that is, and what to do about it; the column is
-#: that of the group, if there is one.  Of the first rows the reader can skip what it met and go on.
+#: What may come before a cause: a word that is right, or letters of any word, in which nobody sees the cause.
+_AFTER_WORD, _IN_WORD = f"(?:{_WORD}|{_NUMBER})?", f"{_LETTER}*?"
+#: Where a word ends.
+_ENDS = f"(?!{_LETTER})"
+#: The beginning of what somebody may mean as a text.
+_TEXT = rf"(?![();=]|\.\.\.){_LETTER}"
+_LONG_INTEGER = f"-?[1-9][0-9]{{{MAX_DIGITS},}}"
+_TYPOGRAPHIC = "\u00ab\u00bb\u2018-\u201f"
+
+#: What stops the reader: what it expected (None for anything), what it met, what that is, and what to do about it.  The column
+#: is that of the group, if there is one.  What the rows of `_SKIPPED` describe can be skipped, and the reader goes on.
 _SKIPPED = [
-    (None, f"{_LETTER}*?((?://|#).*|/[*].*?(?:[*]/|\\Z))", "a comment", "JSON has none, leave it out"),
+    (None, f"{_AFTER_WORD}((?://|#).*|/[*].*?(?:[*]/|\\Z))", "a comment", "JSON has none, leave it out"),
     ((START,), "[-=]+>|\u2192", "an arrow", "it marks a reply in examples and is not sent, leave the line out"),
     ((START,), ">", "a prompt", "leave out the > that marks what is typed"),
 ]
 _CAUSES = [
-    ((START,), r'[\w"]', "", ""),
-    ((START,), "```", "a fence of Markdown", "leave the line out"),
-    ((START,), r"\[", "an array", "send each message by itself, without [ ] around it"),
+    ((STRING,), r"\\", "not a JSON escape", r"a backslash in a string is written \\"),
+    ((STRING,), r"[^\x00]", "a control character in a string", r"write it as an escape, such as \t or \u0009"),
+    ((END,), r"(?<=\r).", "a second line after a carriage return alone", "end each line with a line feed"),
+    ((START,), "```", "a Markdown fence", "leave the line out"),
+    # Around a message, it says more what is expected than which quotes are missing or wrong.
+    ((START, END), f"[\"'`{_TYPOGRAPHIC}]", "", ""),
+    ((START,), r"\[\s*(?:[\[\]{]|\Z)", "an array", "send each message by itself, without [ ] around it"),
     *_SKIPPED,
-    (None, rf"{_LETTER}*?(\x00)", "a NUL byte", "take it out"),
-    ((STRING,), r"\\", "no escape of JSON", r"a backslash in a string is written \\"),
-    ((STRING,), ".", "a control character in a string", r"write it as \t or \u0009"),
-    (None, "\ufeff", "a byte order mark", "it may stand at the very start of the input only"),
-    (None, f"[^\\S \t\r\n]|{_LETTER}*?([\u200b-\u200d\u2060])", "a no-break space or the like", "write a plain space"),
-    (None, f"{_LETTER}*?([\u00ab\u00bb\u2018-\u201f])", "a typographic quote", 'write plain double quotes (")'),
-    (None, f"{_LETTER}*?(['`])", "a single quote", 'write double quotes (")'),
-    (None, rf"{_LETTER}*?(\\)", "a backslash outside of a string", "leave it out"),
-    (_KEYS, _LETTER, "a key without quotes", "write it in double quotes"),
+    (None, rf"{_IN_WORD}(\x00)", "a NUL byte", "take it out"),
+    (None, f"{_IN_WORD}(\ufeff)", "a byte order mark", "it may stand at the very start of the input only"),
+    (None, f"{_IN_WORD}([\u200b-\u200d\u2060])", "an invisible character", "take it out"),
+    (None, r"[^\S \t\r\n\x1c-\x1f]", "a no-break space or the like", "write a plain space"),
+    (None, f"[{_TYPOGRAPHIC}]", "a typographic quote", 'write plain double quotes (")'),
+    (None, "'", "a single quote", 'write double quotes (")'),
+    (None, "`", "a backtick", 'write double quotes (")'),
+    (None, rf"{_AFTER_WORD}(\\)", "a backslash outside of a string", "leave it out"),
+    (_KEYS, _TEXT, "a key without quotes", "write it in double quotes"),
     ((KEY,), "}", "a comma before the end", 'leave out the comma before "}"'),
     ((ITEM,), "]", "a comma before the end", 'leave out the comma before "]"'),
-    (_VALUES, f"(?i:true|false|none|null|nil|undefined)(?!{_LETTER})", "no word of JSON", "write true, false or null"),
-    (_VALUES, f"[-+]?(?i:nan|inf|infinity)(?!{_LETTER})", "no number of JSON", "write null or a string"),
-    (_VALUES, f"-?[0-9]{{{MAX_DIGITS + 1}}}", f"an integer of more than {MAX_DIGITS} digits", "write it as a string"),
-    (_VALUES, f"{_NUMBER}(?!{_LETTER})", "a number beyond the range of a double", "write it as a string"),
-    (_VALUES, "[-+.]*[0-9]", "no number of JSON", "write it as 5, -0.5 or 1e9"),
+    (_VALUES, "(?i:true|false|none|null|nil|undefined)" + _ENDS, "not a JSON word", "write true, false or null"),
+    (_VALUES, "[-+]?(?i:nan|inf|infinity)" + _ENDS, "not a JSON number", "write null or a string"),
+    (_VALUES, _LONG_INTEGER + _ENDS, f"an integer of more than {MAX_DIGITS} digits", "write it as a string"),
+    (_VALUES, _NUMBER + _ENDS, "a number beyond the range of a double", "write it as a string"),
+    (_VALUES, "[-+.]*[0-9]", "not a JSON number", "write it like 5, -0.5 or 1e9, or as a string"),
     (_VALUES, r"[{\[]", f"more than {MAX_DEPTH} levels of nesting", "no message needs so many"),
-    (_VALUES, _LETTER, "a text without quotes", "write it in double quotes"),
-    ((END,), r"(?<=\r).", "a second message after a carriage return alone", "end each line with a line feed"),
+    (_VALUES, _TEXT, "a text without quotes", "write it in double quotes"),
     ((END,), "{", "a second message", "each message needs a line of its own"),
     ((END,), ",", "a comma after the message", "leave it out"),
 ]
 
 
 class Malformed:
-    """Says what is wrong with one line after another; a message that is spread over lines is told of once."""
+    """Says what is wrong with one line after another; a message that is spread over lines is reported once."""
 
     def __init__(self) -> None:
         # The line that may go on with what the last one began, and what that is: the reader that waits for the rest, or UTF_16.
         self._next = 0
         self._begun: _Reader | str | None = None
 
-    def sentence(self, number: int, line: str) -> str | None:
-        """Say what is wrong with a line; None if it only goes on with one that was told of.
+    def explain(self, number: int, line: str) -> str | None:
+        """Say what is wrong with a line; None if it only goes on with one that was reported.
 
         Args:
             number: the line's.
-            line: its text, or an `Unreadable`, which says itself what is wrong.
+            line: its text as `lines.read` gives it, or an `Unreadable`, which says itself what is wrong.
         """
         begun = self._begun if number == self._next else None
         self._next, self._begun = number + 1, None
-        if _is_utf_16(line) or (begun == UTF_16 and "\0" in line):
+        if type(line) is not str and line != UTF_16:
+            return str(line)
+        if type(line) is not str or _looks_like_utf_16(line) or (begun == UTF_16 and "\0" in line):
             self._begun = UTF_16
             return None if begun == UTF_16 else UTF_16
-        if type(line) is not str:
-            return str(line)
-        return self._read(line.rstrip(" \t\r\n"), begun if isinstance(begun, _Reader) else None)
+        return self._read(line, begun if isinstance(begun, _Reader) else None)
 
     def _read(self, line: str, begun: _Reader | None) -> str | None:
         reader = _Reader() if begun is None else begun
         at = reader.read(line, 0)
         if at is None:
             self._await_rest(reader)
-            return _unfinished(line) if begun is None else None
+            return _explain_end(line) if begun is None else None
         if begun is not None and _BEGINNING.match(line):
             # Not the rest of that message, but the next one.
             return self._read(line, None)
         if reader.expects in _CUT_SHORT and _CUT_SHORT[reader.expects].match(line, at):
-            return _unfinished(line)
-        sentence, end = _diagnosis(line, at, reader.expects)
+            return _explain_end(line)
+        sentence, end = _explain(line, at, reader.expects)
         if end is not None and reader.read(line, end) is None:
             self._await_rest(reader)
         return sentence
@@ -136,14 +151,14 @@ class Malformed:
 
 
 class _Reader:
-    """Reads JSON, as far as it is some, to the end of a line and on in the next one."""
+    """Reads JSON as far as a line is JSON, and goes on in the next line."""
 
     def __init__(self) -> None:
         self.expects = START
         self._open = ""
 
     def read(self, line: str, at: int) -> int | None:
-        """Go on reading; return where something stands that should not, None if all of the line may be part of a message."""
+        """Read on; return the place of what should not stand there, None if all of the line may be part of a message."""
         while True:
             token = _TOKEN.match(line, at)
             if token is None:
@@ -161,16 +176,16 @@ class _Reader:
             self.expects = _NEXT[self._open[-1:]] if after is _AFTER_VALUE else after
             at = token.end()
             if sign == '"':
-                at = _string_end(line, at)
+                at = _skip_string(line, at)
                 if line[at : at + 1] != '"':
                     self.expects = STRING
                     return at
                 at += 1
 
 
-def _string_end(line: str, at: int) -> int:
-    """Return where a string ends, or something stands that no string may have."""
-    # Not one pattern for all of it, which would take a hundred bytes of memory for each escape.
+def _skip_string(line: str, at: int) -> int:
+    """Return where a string ends, or where something stands that no string may have."""
+    # One pattern for all of it would take a hundred bytes of memory for each escape.
     while piece := _IN_STRING.match(line, at):
         at = piece.end()
     return at
@@ -185,38 +200,38 @@ def _is_literal(word: str) -> bool:
     return len(digits) <= MAX_DIGITS if digits.isdigit() else abs(float(word)) != float("inf")
 
 
-def _diagnosis(line: str, at: int, expects: str) -> tuple[str, int | None]:
-    """Say what stands at a place; give also where reading can go on behind it, if it can."""
+def _explain(line: str, at: int, expects: str) -> tuple[str, int | None]:
+    """Say what stands at a place and what to do about it; return also where reading can go on behind it, if it can."""
     for cause in _CAUSES:
         states, pattern, what, remedy = cause
         found = re.compile(pattern).match(line, at) if states is None or expects in states else None
-        if found is not None and what:
-            place = found.start(found.lastindex or 0)
-            sentence = f"{what} at column {place + 1}, {quoted(line[place:])}: {remedy}"
-            return sentence, found.end() if cause in _SKIPPED and place == at else None
-        if found is not None:
+        if found is None:
+            continue
+        if not what:
             break
-    return f"expected {expects} at column {at + 1}, not {quoted(line[at:])}", None
+        place = found.start(found.lastindex or 0)
+        sentence = f"{what} at column {place + 1}, {quote(line[place:])}: {remedy}"
+        return sentence, found.end() if cause in _SKIPPED and place == at else None
+    return f"expected {expects} at column {at + 1}, not {quote(line[at:])}", None
 
 
-def _unfinished(line: str) -> str:
-    """Say of a line which is the beginning of a message that it is no whole one."""
-    end = f"column {len(line)}, {quoted(line[-_SHOWN_BEFORE:])}"
+def _explain_end(line: str) -> str:
+    """Say where a line ends that is the beginning of a message, and that the rest must be there too."""
+    end = f"column {len(line)}, {quote(line[-_SHOWN_BEFORE:])}"
     if line.endswith(("{", "[", ",")):
         return f"the message goes on after {end}: a message must stand on one line"
     return f"the line stops in the middle of a message, after {end}: send the whole message on one line"
 
 
-def _is_utf_16(line: str) -> bool:
-    if type(line) is not str:
-        return line == UTF_16
-    return line.count("\0") * 3 >= len(line) and line.strip("\0") != ""
-
-
-def not_utf_8(line: bytes, at: int) -> str:
-    """Say of a line that it is no UTF-8 at a place, and in what it may be."""
-    if line.startswith((b"\xff\xfe", b"\xfe\xff")) or line.count(0) * 3 >= len(line):
+def explain_bytes(line: bytes, at: int) -> str:
+    """Say that a line is not UTF-8 at a place, or that it looks like UTF-16."""
+    if line.startswith((b"\xff\xfe", b"\xfe\xff")) or _looks_like_utf_16(line.decode("latin-1")):
         return UTF_16
     before = line[:at].decode()
-    after = f", after {quoted(before[-_SHOWN_BEFORE:])}" if before else ""
+    after = f", after {quote(before[-_SHOWN_BEFORE:])}" if before else ""
     return f"byte 0x{line[at]:02x} at column {len(before) + 1}{after} is not UTF-8: save the input as UTF-8"
+
+
+def _looks_like_utf_16(text: str) -> bool:
+    """Tell whether a third of a text, read as if each byte were a character, is NULs, but not all of it."""
+    return text.count("\0") * 3 >= len(text) and text.strip("\0") != ""

@@ -1,37 +1,44 @@
-"""All spans of a node: their ids, who knows them, and one handler for each message about them.
+"""All spans of a node: their ids and numbers, and one handler for each message about them.
 
-Owns the dict of spans, numbering and claiming; knows no JSON text, no address, no stream.
-A handler checks everything first and changes something only then, so that a refused message leaves no trace.
-Strategy: a plain `create_span`, `span_event` or `span_end` is checked in line, by what its form says; any other body is read
-by its form, which gives the optional fields or the error.  A test sends every field of the forms, right and wrong.
-Read next: `span.py` for what one span holds, `forms.py` for the fields, `node.py` for who calls this.
+Owns the dict of spans and numbering; knows no JSON text, no address, no stream.
+A handler checks and copies everything first and changes something only then, so that a refused message leaves no trace.
+Strategy: a plain `create_span`, `span_event` or `span_end` is checked in line, by what its form and the table of a span's life
+say; any other body is read by its form, and the table is asked.  Tests send every field of the forms, right and wrong, and walk
+every cell of the table.
+Read next: `span.py` for what one span holds, `claims.py` for unknown ids, `forms.py` for the fields, `node.py` for who calls.
 """
 
 from __future__ import annotations
 
 from collections import deque
 
+from .claims import PREFIX, Claims
 from .clock import RealClock
 from .errors import MalformedRequestError, SpanNotFoundError, TimeOrderError, TooManyOpenSpansError
-from .forms import MESSAGES
+from .forms import MESSAGES, STATUS
 from .limits import Limits
-from .span import OPEN, STATUSES, SharedNames, Span, refusal
+from .span import STATUSES, Link, SharedNames, Span, check_life, make_attributes
 from .trace_context import INHERITED_FLAGS, SAMPLED, RandomIds
+from .views import freeze_members
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any, Callable, Optional
 
-    from .address import Body
     from .clock import Clock
-    from .forms import LinkRequest
-    from .trace_context import Ids, SpanContext
+    from .forms import Body, LinkRequest
+    from .span import Attributes
+    from .trace_context import Ids
 
     OnEnd = Optional[Callable[[Span], None]]
 
-#: What stands before the number in the ids that the node chooses.
-_PREFIX = "span"
-_CREATE_OPTIONS = frozenset(MESSAGES["create_span"].optional)
+
+#: Whether a `create_span` states none of its optional fields.
+_is_plain = frozenset(MESSAGES["create_span"].optional).isdisjoint
+# Of fewer optional fields each is looked for by its name, which is quicker.  Where a form gets one more, Python stops here.
+_EVENT_ATTRIBUTES, _EVENT_TIMESTAMP = MESSAGES["span_event"].optional
+_END_STATUS, _END_ERROR, _END_TIMESTAMP = MESSAGES["span_end"].optional
 
 
 class SpanManager:
@@ -45,7 +52,7 @@ class SpanManager:
     Args:
         limits: how much it holds.
         clock, ids: where time and the identity in a trace come from; left out, the real clock and random ids.
-        on_end: called with each span that has ended.
+        on_end: called with each span that has ended; what it raises comes out of the handler, the span being ended all the same.
     """
 
     def __init__(
@@ -53,15 +60,14 @@ class SpanManager:
     ) -> None:
         self.limits = Limits() if limits is None else limits
         self.clock = RealClock() if clock is None else clock
-        #: Whether an unknown id is taken for that of the only span whose id nobody knows; a plain `Node` asks for it.
-        self.claims = False
+        #: Whether a span has ever been created.
+        self.has_created = False
         self._ids = RandomIds() if ids is None else ids
         self._on_end = on_end
         self._spans: dict[str, Span] = {}
         self._ended: deque[Span] = deque()
-        # How many open spans are unclaimed, and the one of them that was found when there was only one.
-        self._unclaimed = 0
-        self._sole_unclaimed: Span | None = None
+        #: Which spans may be claimed; none are, unless a plain `Node` allows it.
+        self.claims = Claims(self._spans)
         self._names = SharedNames()
         self._number = 0
 
@@ -71,26 +77,27 @@ class SpanManager:
         """Open a span."""
         name: Any = body.get("name")
         kind = chosen_id = parent = at_us = fields = None
-        linked: list[SpanContext] = []
-        if type(name) is not str or not name or not _CREATE_OPTIONS.isdisjoint(body):
-            fields, parent, linked = self._read_create_span(body)
-            kind, chosen_id, at_us = fields["kind"], fields["span_id"], fields["timestamp_us"]
+        if type(name) is not str or not name or not _is_plain(body):
+            fields = self._read_creation(body)
+            kind, chosen_id, parent, at_us = (fields[key] for key in ("kind", "span_id", "parent", "timestamp_us"))
         if len(self._spans) - len(self._ended) >= self.limits.open_spans:
             raise TooManyOpenSpansError(self.limits.open_spans)
 
         start_us = self.clock.now_us if at_us is None else self.clock.advance(at_us)
         span_id = self.take_id()
         if parent is None:
-            (trace_id, hex_id), flags = self._ids.root(self._number), SAMPLED
+            (trace_id, hex_id), flags = self._ids.start_trace(self._number), SAMPLED
         else:
-            trace_id, hex_id, flags = parent.trace_id, self._ids.child(self._number), parent.flags & INHERITED_FLAGS
+            trace_id, hex_id = parent.trace_id, self._ids.choose_hex_id(self._number)
+            flags = parent.flags & INHERITED_FLAGS
         span = Span(chosen_id or span_id, name, kind or "INTERNAL", start_us, trace_id, hex_id, flags, parent)
         if fields is not None:
-            self._fill(span, fields, linked)
-        self._spans[span.span_id] = span
-        if self.claims and kind is None and chosen_id is None:
-            span.is_unclaimed = True
-            self._unclaimed += 1
+            self._fill(span, fields)
+        self._spans[span._span_id] = span
+        self.has_created = True
+        if kind is None and chosen_id is None and self.claims.are_allowed:
+            span._is_unclaimed = True
+            self.claims.count += 1
         return span
 
     def span_event(self, body: Body) -> Span:
@@ -98,48 +105,53 @@ class SpanManager:
         attributes = at_us = None
         try:
             span, event = self._spans[body["span_id"]], body["event"]
-            is_plain = type(event) is str and event and span.end_us is None
+            is_plain = type(event) is str and event and span._end_us is None
         except (KeyError, TypeError):
             is_plain = False
-        if not is_plain or "attributes" in body or "timestamp_us" in body:
-            fields, span = self._read("span_event", body)
-            event, attributes, at_us = fields["event"], fields["attributes"], fields["timestamp_us"]
+        if not is_plain or _EVENT_ATTRIBUTES in body or _EVENT_TIMESTAMP in body:
+            fields, span = self._read("span_event", "change", body)
+            event, at_us = fields["event"], fields["timestamp_us"]
+            attributes = self._make_event_attributes(fields["attributes"])
 
-        if span.is_unclaimed:  # asked here too, for a call is dear
-            self._note_named(span, body["span_id"])
+        if span._is_unclaimed:  # `_settle` in line, for a call is expensive
+            self.claims.settle(span, body["span_id"])
         at_us = self.clock.now_us if at_us is None else self.clock.advance(at_us)
-        span.add_event(self._names[event], at_us, attributes, self.limits)
+        span._add_event(self._names[event], at_us, attributes, self.limits.events)
         return span
 
     def span_link(self, body: Body) -> Span:
         """Link an open span to another one."""
         request = MESSAGES["span_link"].read(body)["link"]
         # Before any claim: a message cannot name one span both by its own id and by the id it is claimed under.
-        linked = self._linked(request)
-        span = self._find_open(body["span_id"], request.target)
-        self._note_named(span, body["span_id"])
-        self._add_link(span, request, linked)
+        link = self._make_link(request)
+        span = self._find("change", body["span_id"], request.target)
+
+        self._settle(span, body["span_id"])
+        self._settle_named([request.target])
+        span._add_link(link, self.limits.links)
         return span
 
     def span_update(self, body: Body) -> Span:
         """Rename an open span or set attributes of it."""
-        fields, span = self._read("span_update", body)
-        self._note_named(span, fields["span_id"])
-        span.name = fields["name"] or span.name
-        span.set_attributes(fields["attributes"] or {}, self.limits)
+        fields, span = self._read("span_update", "change", body)
+        frozen = freeze_members(fields["attributes"] or {}, self.limits.value_characters)
+
+        self._settle(span, fields["span_id"])
+        span._name = fields["name"] or span._name
+        span._set_attributes(frozen, self.limits.attributes)
         return span
 
     def span_end(self, body: Body) -> Span:
         """End an open span, with status OK where the body names none."""
-        status, error, at_us = body.get("status", "OK"), None, None
+        status, error, at_us = body.get(_END_STATUS, STATUS.default), None, None
         try:
             span = self._spans[body["span_id"]]
-            is_plain = span.end_us is None and status in STATUSES
+            is_plain = span._end_us is None and type(status) is str and status in STATUSES
         except (KeyError, TypeError):
             is_plain = False
-        if not is_plain or "error" in body or "timestamp_us" in body:
-            fields, span = self._read("span_end", body)
-            status, error, at_us = fields["status"] or "OK", fields["error"], fields["timestamp_us"]
+        if not is_plain or _END_ERROR in body or _END_TIMESTAMP in body:
+            fields, span = self._read("span_end", "end", body)
+            status, error, at_us = fields["status"], fields["error"], fields["timestamp_us"]
         return self._end(span, body["span_id"], at_us, status, error)
 
     def span_error(self, body: Body) -> Span:
@@ -147,17 +159,16 @@ class SpanManager:
 
         Source: OpenTelemetry, trace/exceptions.
         """
-        fields, span = self._read("span_error", body)
+        fields, span = self._read("span_error", "end", body)
         exception = {"exception.message": fields["error"], **(fields["attributes"] or {})}
-        return self._end(span, fields["span_id"], fields["timestamp_us"], "ERROR", fields["error"], exception)
+        attributes = self._make_event_attributes(exception)
+        return self._end(span, fields["span_id"], fields["timestamp_us"], "ERROR", fields["error"], attributes)
 
     def get_span(self, body: Body) -> Span:
         """Return a known span."""
         span_id = MESSAGES["get_span"].read(body)["span_id"]
-        span = self._spans.get(span_id)
-        if span is None:
-            raise refusal("get", span, span_id)
-        self._note_named(span, span_id)
+        span = self._find("get", span_id)
+        self._settle(span, span_id)
         return span
 
     # -- what the node needs besides --
@@ -166,135 +177,149 @@ class SpanManager:
         """Use up the next number whose name no known span has; return that name."""
         while True:
             self._number += 1
-            span_id = f"{_PREFIX}{self._number}"
+            span_id = f"{PREFIX}{self._number}"
             if span_id not in self._spans:
                 return span_id
 
-    def generate(self, node_id: str) -> str:
-        """Use up a number, as `take_id` does; return an id with it that no node gives twice."""
+    def make_unique_id(self, node_id: str, ids: Ids | None = None) -> str:
+        """Use up a number, as `take_id` does; return an id with it that no node gives twice.
+
+        Args:
+            node_id: who gives it.
+            ids: what makes it; left out, what chooses the identities of spans.
+        """
         self.take_id()
-        return self._ids.generated(node_id, self._number)
+        return (ids or self._ids).make_unique(node_id, self._number)
 
     def use_real_time(self) -> None:
         """Change to the real clock and to random ids."""
         self.clock = RealClock()
         self._ids = RandomIds()
 
-    def addressee(self, body: Body) -> Span | None:
+    def knows(self, span_id: str) -> bool:
+        """Return whether a span has that id: an open one, or an ended one that is still kept."""
+        return span_id in self._spans
+
+    def find_addressee(self, body: Body) -> Span | None:
         """Return the known span that a failed message names or would have claimed; any of its fields may be wrong."""
         span_id, request = body.get("span_id"), body.get("link")
         if type(span_id) is not str or not span_id:
             return None
         linked_id = request.get("span_id") if body["type"] == "span_link" and isinstance(request, dict) else None
-        return self._spans.get(span_id) or (None if body["type"] == "get_span" else self._claimable(span_id, linked_id))
+        return self._look_up(span_id, body["type"] != "get_span", linked_id)
 
     def open_spans(self) -> list[Span]:
-        """Return the spans that are open."""
-        return [span for span in self._spans.values() if span.state == OPEN]
+        """List the open spans."""
+        return [span for span in self._spans.values() if span._end_us is None]
 
     def ended_spans(self) -> list[Span]:
-        """Return the ended spans that are still kept, the first that ended first."""
+        """List the ended spans that are still kept, the first that ended first."""
         return list(self._ended)
 
-    # -- look-ups; they change nothing --
+    # -- checks; nothing is changed by them --
 
-    def _read(self, message_type: str, body: Body) -> tuple[dict[str, Any], Span]:
-        """Return the fields of a message and the open span that it names or claims."""
+    def _read(self, message_type: str, trigger: str, body: Body) -> tuple[dict[str, Any], Span]:
+        """Read a body by its form, and find the open span that it names or claims."""
         fields = MESSAGES[message_type].read(body)
-        return fields, self._find_open(fields["span_id"])
+        return fields, self._find(trigger, fields["span_id"])
 
-    def _find_open(self, span_id: str, linked_id: object = None) -> Span:
-        """Return the open span that an id names or claims; `linked_id` is what the message links it to."""
-        span = self._spans.get(span_id) or self._claimable(span_id, linked_id)
-        if span is not None and span.end_us is None:
-            return span
-        raise refusal("change", span, span_id)
+    def _find(self, trigger: str, span_id: str, linked_id: object = None) -> Span:
+        """Return the span that an id names or claims (a look claims none); refuse what the table of its life does not allow."""
+        span = self._look_up(span_id, trigger != "get", linked_id)
+        check_life(trigger, span, span_id)
+        return span  # type: ignore[return-value]  # of an unknown id the table allows nothing but `create`
 
-    def _claimable(self, span_id: str, linked_id: object) -> Span | None:
-        """Return the span that takes over an unknown id: the only open one whose id nobody knows, if it is the only one."""
-        if not self.claims or self._unclaimed != 1 or self._may_have_given(span_id):
-            return None
-        sole = self._sole_unclaimed
-        if sole is None or not sole.is_unclaimed:
-            # Kept, for the next such look-up would walk past all spans that were opened since.
-            sole = self._sole_unclaimed = next(span for span in reversed(self._spans.values()) if span.is_unclaimed)
-        return None if sole.span_id == linked_id else sole
+    def _look_up(self, span_id: str, may_claim: bool, linked_id: object) -> Span | None:
+        """Return the span of that id, or else the one that the id may claim."""
+        span = self._spans.get(span_id)
+        return self.claims.find(span_id, self._number, linked_id) if span is None and may_claim else span
 
-    def _may_have_given(self, span_id: str) -> bool:
-        """Tell whether the node may have given this id to another span, which its sender would mean."""
-        digits = span_id[len(_PREFIX) :]
-        may_be = span_id.startswith(_PREFIX) and digits.isdecimal() and len(digits) <= len(str(self._number))
-        return may_be and 0 < int(digits) <= self._number and span_id == f"{_PREFIX}{int(digits)}"
-
-    def _read_create_span(self, body: Body) -> tuple[dict[str, Any], SpanContext | None, list[SpanContext]]:
-        """Read a `create_span` by its form; return its fields, and what its parent and its links name."""
+    def _read_creation(self, body: Body) -> dict[str, Any]:
+        """Read a `create_span` by its form; return its fields, with `parent`, `attributes` and `links` ready and whom it `named`."""
         fields = MESSAGES["create_span"].read(body)
-        parent, parent_id, span_id = fields["traceparent"], fields["parent_span_id"], fields["span_id"]
-        if parent_id is not None:
-            parent = self._known(parent_id, "parent_span_id").context
-        if parent and fields["context"] and fields["context"].trace_id != parent.trace_id:
+        parent_id, context, span_id = fields["parent_span_id"], fields["context"], fields["span_id"]
+        frozen = freeze_members(fields["attributes"] or {}, self.limits.value_characters)
+        parent = fields["traceparent"] if parent_id is None else self._get_known(parent_id, "parent_span_id").context
+        if parent is not None and context is not None and context.trace_id != parent.trace_id:
             raise MalformedRequestError(f'"context" must be of its parent\'s trace, {parent.trace_id:032x}')
-        linked = [self._linked(request) for request in fields["links"] or ()]
-        if span_id in self._spans:
-            raise refusal("create", self._spans[span_id], span_id)
-        return fields, parent or None, linked
+        requests: list[LinkRequest] = fields["links"] or []
+        links = list(map(self._make_link, requests))
+        if span_id is not None:
+            check_life("create", self._spans.get(span_id), span_id)
+        named = [parent_id, *[request.target for request in requests]]
+        return {**fields, "parent": parent, "attributes": frozen, "links": links, "named": named}
 
-    def _linked(self, request: LinkRequest) -> SpanContext:
-        target = request.target
-        return self._known(target, f"{request.field}.span_id").context if isinstance(target, str) else target
+    def _make_link(self, request: LinkRequest) -> Link:
+        """Make the link that a message asks for; it must name a known span, or be named by a context."""
+        limits, target = self.limits, request.target
+        attributes = make_attributes(request.attributes, limits.link_attributes, limits.value_characters)
+        if isinstance(target, str):
+            target = self._get_known(target, f"{request.field}.span_id").context
+        return Link(target, attributes)
 
-    def _known(self, span_id: str, field: str) -> Span:
+    def _get_known(self, span_id: str, field: str) -> Span:
+        """Return the known span of that id, which `field` names as somebody's parent or link."""
         span = self._spans.get(span_id)
         if span is None:
             raise SpanNotFoundError(span_id, field)
         return span
 
+    def _make_event_attributes(self, values: dict[str, Any] | None) -> Attributes | None:
+        return make_attributes(values, self.limits.event_attributes, self.limits.value_characters)
+
     # -- changes; their message has been accepted --
 
-    def _fill(self, span: Span, fields: dict[str, Any], linked: list[SpanContext]) -> None:
-        """Give a new span what its `create_span` asks for besides."""
-        if fields["context"]:
-            span.context = fields["context"]
-        span.set_attributes(fields["attributes"] or {}, self.limits)
-        for request, context in zip(fields["links"] or (), linked):
-            self._add_link(span, request, context)
-        if fields["parent_span_id"] is not None:
-            self._note_named(self._spans[fields["parent_span_id"]], fields["parent_span_id"])
+    def _settle(self, span: Span, span_id: str) -> None:
+        """Note that an accepted message has named a span, which takes over the id if it was unclaimed under another one."""
+        if span._is_unclaimed:
+            self.claims.settle(span, span_id)
 
-    def _add_link(self, span: Span, request: LinkRequest, linked: SpanContext) -> None:
-        span.add_link(linked, request.attributes, self.limits)
-        if isinstance(request.target, str):
-            self._note_named(self._spans[request.target], request.target)
+    def _settle_named(self, targets: Iterable[object]) -> None:
+        """Note that an accepted message has named spans as a parent or by links; what is no id names none."""
+        for span_id in targets:
+            if isinstance(span_id, str):
+                self._settle(self._spans[span_id], span_id)
 
-    def _note_named(self, span: Span, span_id: str) -> None:
-        """Note that a message has named a span, by an id that it takes over if it is not its own."""
-        if not span.is_unclaimed:
-            return
-        span.is_unclaimed = False
-        self._unclaimed -= 1
-        if span_id != span.span_id:
-            self._spans[span_id] = self._spans.pop(span.span_id)
-            span.span_id = span_id
+    def _fill(self, span: Span, fields: dict[str, Any]) -> None:
+        """Give a new span what its `create_span` states, as `_read_creation` returns it."""
+        context = fields["context"]
+        if context is not None:
+            span._trace_id, span._hex_id, span._flags = context.trace_id, context.hex_id, context.flags
+        span._set_attributes(fields["attributes"], self.limits.attributes)
+        for link in fields["links"]:
+            span._add_link(link, self.limits.links)
+        self._settle_named(fields["named"])
 
     def _end(
-        self, span: Span, span_id: str, at_us: int | None, status: str, error: str | None, exception: Body | None = None
+        self,
+        span: Span,
+        span_id: str,
+        at_us: int | None,
+        status: str,
+        error: str | None,
+        exception: Attributes | None = None,
     ) -> Span:
-        """End a span and keep it, or refuse an end before its start; forget the one that ended first if too many are kept."""
-        end_us = self.clock.now_us if at_us is None else at_us
-        if end_us < span.start_us:
-            raise TimeOrderError(span_id, span.start_us, end_us)
+        """End a span and keep it, or refuse an end before its start; forget the one that ended first if too many are kept.
 
-        if span.is_unclaimed:  # as in `span_event`
-            self._note_named(span, span_id)
+        Args:
+            exception: the attributes of the event that says what went wrong.
+        """
+        end_us = self.clock.now_us if at_us is None else at_us
+        if end_us < span._start_us:
+            raise TimeOrderError(span_id, span._start_us, end_us)
+
+        if span._is_unclaimed:  # as in `span_event`
+            self.claims.settle(span, span_id)
         if at_us is not None:
             self.clock.advance(at_us)
         if exception is not None:
-            span.add_event("exception", end_us, exception, self.limits)
-        span.end_us, span.status, span.error = end_us, status, error
-        if self._on_end is not None:
-            self._on_end(span)
+            span._add_event("exception", end_us, exception, self.limits.events)
+        span._end_us, span._status, span._error = end_us, status, error
         ended = self._ended
         ended.append(span)
         if len(ended) > self.limits.ended_spans:
-            del self._spans[ended.popleft().span_id]
+            del self._spans[ended.popleft()._span_id]
+        # Last, for it is another one's code and may fail.
+        if self._on_end is not None:
+            self._on_end(span)
         return span

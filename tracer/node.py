@@ -15,51 +15,63 @@ from .errors import (
     RequestError,
     SpanNotFoundError,
     UnsupportedTypeError,
-    form_error,
-    guess_id,
-    missing,
+    explain_form,
+    explain_missing,
 )
-from .forms import ANY_JSON, EVERY_MESSAGE, MESSAGES, TEXT
-from .lines import decoded, read
+from .forms import EVERY_MESSAGE, MESSAGES, TEXT
+from .lines import decode_line, read
+from .trace_context import RandomIds
+from .words import guess_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any, Callable
+    from typing import Any, Callable, Optional
 
-    from .address import Body, ReturnAddress
+    from .address import ReturnAddress
+    from .forms import Body
     from .malformed import Malformed
     from .manager import SpanManager
 
     #: Makes a line of a result, what stands before the body, and what comes after its fields.
     Writer = Callable[[Any, str, str], str]
     Serve = Callable[[Body], Any]
+    #: What writes the reply, None if there is none; and the field that must be there for it, None if it always comes.
+    Way = tuple[Optional[Writer], Optional[str]]
 
-
-#: A field that no message has.
-_NEVER = object()
+#: Replies are sent before more characters than these have gathered: `get_span` answers a short line with a long one.
+GATHERED_CHARACTERS = 1 << 18
+_UNANSWERED: Way = (None, None)
 
 
 class Row:
     """A row of the table of messages.
 
     Args:
-        serve: does what a body asks; returns the span that it is about, or whatever `write` takes.
-        write: writes the reply.
-        needs: the field that must be there for the message to be answered; None if it always is.
-        opens, names: whether it makes a span, and whether it is about one that was made before.
+        serve: does what a body asks; returns the span that it is about, or whatever the writer takes.
+        plain, maelstrom: how it is answered until an `init`, and after it; the same way where only one is given.
+        makes_span, is_about_span: whether it makes a span, or is about one that was made before.
     """
 
-    __slots__ = ("names", "needs", "opens", "serve", "write")
+    __slots__ = ("_maelstrom", "is_about_span", "makes_span", "needs", "serve", "write")
 
     def __init__(
-        self, serve: Serve, write: Writer, needs: Any = None, opens: bool = False, names: bool = False
+        self,
+        serve: Serve,
+        plain: Way,
+        maelstrom: Way | None = None,
+        *,
+        makes_span: bool = False,
+        is_about_span: bool = False,
     ) -> None:
         self.serve = serve
-        self.write = write
-        self.needs = needs
-        self.opens = opens
-        self.names = names
+        self.write, self.needs = plain
+        self._maelstrom = maelstrom or plain
+        self.makes_span = makes_span
+        self.is_about_span = is_about_span
+
+    def use_maelstrom(self) -> None:
+        """Answer the Maelstrom way from now on."""
+        self.write, self.needs = self._maelstrom
 
 
 class Node:
@@ -68,7 +80,8 @@ class Node:
     Args:
         manager: keeps the spans.
         complain: takes the number of a line, from 1 on, and a sentence about why it was refused, or a bug that it met.
-        auto_clock: change to the real clock if the first message is an `init`.
+        auto_clock: what `--clock auto` means: the real clock from the first accepted `init` on, if no span has been created before it;
+            and ids of `generate` that no node gives twice, also where the clock stays simulated.
     """
 
     def __init__(
@@ -79,57 +92,73 @@ class Node:
     ) -> None:
         self._manager = manager
         self._complain = complain
-        self._auto_clock = auto_clock
+        self._auto_ids = RandomIds() if auto_clock else None
         self._addresses = Addresses()
-        #: How many lines have come.
+        #: How many lines have come; while one is served, its number.
         self.lines = 0
         #: The name that `init` gave; None the plain way.
         self.node_id: str | None = None
         # The msg_id of the next message, the Maelstrom way.
         self._sent = 0
-        self._rows: dict[str, Row] = {}
+        self._rows = self._list_messages()
         # What says what is wrong with lines that are no messages; made when one comes.
         self._malformed: Malformed | None = None
-        self._answer_as(None)
+        manager.claims.are_allowed = True
 
     def answer(self, line: str | bytes) -> str | None:
         """Serve one line, without its `\\n`; return its reply, a whole line, or None if there is none."""
-        return next(self.answers([line if isinstance(line, str) else decoded(line)]), None)
+        sent: list[str] = []
+        self.serve([line if isinstance(line, str) else decode_line(line)], sent.append)
+        return sent[0] if sent else None
 
-    def answers(self, lines: list[str]) -> Iterator[str]:
-        """Serve lines in turn, as far as their replies are taken; give each, a whole line, before serving the next line."""
+    def serve(self, lines: list[str], send: Callable[[str], None]) -> None:
+        """Serve lines in turn.
+
+        Args:
+            lines: without their `\\n`.
+            send: takes the replies, whole lines, many at once.
+        """
         rows, manager, addresses = self._rows, self._manager, self._addresses
-        first, self.lines = self.lines + 1, self.lines + len(lines)
-        for number, body in enumerate(read(lines), first):
+        gathered: list[str] = []
+        characters = 0
+        for number, body in enumerate(read(lines), self.lines + 1):
+            self.lines = number
             if not isinstance(body, dict):
                 if body is not None:
-                    self._refuse_line(body, number)
+                    self._refuse_line(body)
                 continue
             address = BARE
             try:
                 manager.clock.tick()
                 if "body" in body:
-                    address, body = addresses.opened(body)
+                    address, body = addresses.open(body)
                 if "in_reply_to" in body and body["in_reply_to"] is not None:
                     continue
-                if self._auto_clock:
-                    self._choose_clock(body)
                 msg_id = body.get("msg_id")
                 if msg_id is not None and type(msg_id) is not int:
                     EVERY_MESSAGE.read(body)  # which says what is wrong
                 row = rows[body["type"]]
-                result = row.serve(body)
-                if row.opens:
-                    result.return_address = address
-                if row.needs is not None and body.get(row.needs) is None:
+                serve = row.serve
+                result = serve(body)
+                if row.makes_span:
+                    result._service, result._return_address = address.src, address
+                if row.write is None or (row.needs is not None and body.get(row.needs) is None):
                     continue
-                if row.names and address is BARE:
-                    address = result.return_address
-                reply: str | None = self._reply(row.write, result, msg_id, address)
+                if row.is_about_span and address is BARE:
+                    address = result._return_address or BARE
+                reply = self._reply(row.write, result, msg_id, address)
             except Exception as error:  # noqa: BLE001 - a bug in a handler must not end the node
-                reply = self._refuse(error, body, address, number)
-            if reply is not None:
-                yield reply
+                refusal = self._refuse(error, body, address)
+                if refusal is None:
+                    continue
+                reply = refusal
+            gathered.append(reply)
+            characters += len(reply)
+            if characters > GATHERED_CHARACTERS:
+                send("".join(gathered))
+                gathered, characters = [], 0
+        if gathered:
+            send("".join(gathered))
 
     def _reply(self, write: Writer, result: Any, in_reply_to: int | None, address: ReturnAddress) -> str:
         """Write a reply, with what the body of every reply has."""
@@ -138,118 +167,119 @@ class Node:
             after = f', "msg_id": {self._sent}{after}'
             self._sent += 1
         # The plain way's `span_created` does not say what it replies to: the task's third example.
-        if in_reply_to is not None and write is not replies.span_created:
+        if in_reply_to is not None and write is not replies.write_span_created:
             after = f', "in_reply_to": {in_reply_to}{after}'
         return write(result, address.opening, after)
 
-    def _answer_as(self, node_id: str | None) -> None:
-        """Answer the plain way from now on, or under a name the Maelstrom way."""
-        self.node_id = node_id
-        self._manager.claims = node_id is None
-        self._addresses.answer_as(node_id)
-        for span in (*self._manager.open_spans(), *self._manager.ended_spans()):
-            span.return_address.answer_as(node_id)
-        # In place, for `answers`, which may be running, holds this very dict.
-        self._rows.update(self._table(is_plain=node_id is None))
+    def _list_messages(self) -> dict[str, Row]:
+        """List the messages: who serves each, how it is answered the plain way and the Maelstrom way."""
+        spans = self._manager
 
-    def _table(self, is_plain: bool) -> dict[str, Row]:
-        """List the messages: who serves each, how it is answered, and when."""
-        spans, acknowledgement = self._manager, replies.acknowledgement
-        created = replies.span_created if is_plain else replies.span_created_in_trace
-        creation_needs, change_needs = ("kind", _NEVER) if is_plain else ("msg_id", "msg_id")
+        def acknowledge(message_type: str, needs: str | None = None) -> Way:
+            return replies.make_acknowledgement(message_type), needs
+
         return {
-            "init": Row(self._init, acknowledgement("init")),
-            "echo": Row(self._echo, replies.echo_ok),
-            "generate": Row(self._generate, replies.generate_ok),
-            "create_span": Row(spans.create_span, created, creation_needs, opens=True),
-            "span_event": Row(spans.span_event, acknowledgement("span_event"), change_needs, names=True),
-            "span_link": Row(spans.span_link, acknowledgement("span_link"), change_needs, names=True),
-            "span_update": Row(spans.span_update, acknowledgement("span_update"), change_needs, names=True),
-            "span_end": Row(spans.span_end, replies.span_ended, names=True),
-            "span_error": Row(spans.span_error, replies.span_failed, names=True),
-            "get_span": Row(spans.get_span, replies.get_span_ok, names=True),
+            "init": Row(self._init, acknowledge("init")),
+            "echo": Row(self._echo, (replies.write_echo_ok, None)),
+            "generate": Row(self._generate, (replies.write_generate_ok, None)),
+            "create_span": Row(
+                spans.create_span,
+                (replies.write_span_created, "kind"),
+                (replies.write_span_created_in_trace, "msg_id"),
+                makes_span=True,
+            ),
+            "span_event": Row(spans.span_event, _UNANSWERED, acknowledge("span_event", "msg_id"), is_about_span=True),
+            "span_link": Row(spans.span_link, _UNANSWERED, acknowledge("span_link", "msg_id"), is_about_span=True),
+            "span_update": Row(
+                spans.span_update, _UNANSWERED, acknowledge("span_update", "msg_id"), is_about_span=True
+            ),
+            "span_end": Row(spans.span_end, (replies.write_span_ended, None), is_about_span=True),
+            "span_error": Row(spans.span_error, (replies.write_span_failed, None), is_about_span=True),
+            "get_span": Row(spans.get_span, (replies.write_get_span_ok, None), is_about_span=True),
         }
 
     def _init(self, body: Body) -> None:
         node_id = MESSAGES["init"].read(body)["node_id"]
         if self.node_id is None:
-            self._answer_as(node_id)
+            self._take_name(node_id)
         elif self.node_id != node_id:
             raise NodeNameError(node_id, self.node_id)
 
+    def _take_name(self, node_id: str) -> None:
+        """Answer the Maelstrom way from now on, under this name, also to messages about the spans that there are."""
+        self.node_id = node_id
+        manager = self._manager
+        if self._auto_ids is not None and not manager.has_created:
+            manager.use_real_time()
+        manager.claims.are_allowed = False
+        self._addresses.answer_as(node_id)
+        for span in (*manager.open_spans(), *manager.ended_spans()):
+            (span._return_address or BARE).answer_as(node_id)
+        for row in self._rows.values():
+            row.use_maelstrom()
+
     def _echo(self, body: Body) -> Any:
-        if "echo" not in body:
-            # Not by the form, to which null is absence: here it is a value like any other.
-            raise missing("echo", ANY_JSON.expected)
-        return body["echo"]
+        # In line: its form takes any value.
+        if "echo" in body:
+            return body["echo"]
+        return MESSAGES["echo"].read(body)["echo"]  # which says that it is missing
 
     def _generate(self, body: Body) -> str:
-        return self._manager.take_id() if self.node_id is None else self._manager.generate(self.node_id)
+        if self.node_id is None:
+            return self._manager.take_id()
+        return self._manager.make_unique_id(self.node_id, self._auto_ids)
 
-    def _choose_clock(self, body: Body) -> None:
-        """Take the real clock if the first message is an `init`, whether it is accepted or not."""
-        self._auto_clock = False
-        if body.get("type") == "init":
-            self._manager.use_real_time()
-
-    def _refuse_line(self, line: str, number: int) -> None:
+    def _refuse_line(self, line: str) -> None:
         """Complain about a line that is no message."""
         if self._malformed is None:
             # Loaded when it is needed: a session without such a line starts sooner.
             from .malformed import Malformed
 
             self._malformed = Malformed()
-        sentence = self._malformed.sentence(number, line)
+        sentence = self._malformed.explain(self.lines, line)
         if sentence is not None:
-            self._complain(number, sentence)
+            self._complain(self.lines, sentence)
 
-    def _refuse(self, error: Exception, body: Body, address: ReturnAddress, number: int) -> str | None:
-        """Complain about a message that failed; return the answer to its sender, None where nobody can be told.
+    def _refuse(self, error: Exception, body: Body, address: ReturnAddress) -> str | None:
+        """Complain about a message that failed; return the answer to its sender, None where there is nobody to answer.
 
         Args:
             error: what serving it raised.
             address: where it came from.
-            number: the line's.
         """
         if isinstance(error, MalformedLineError):
-            self._complain(number, str(error))
+            self._complain(self.lines, str(error))
             return None
-        told = self._told(error, body)
-        self._complain(number, _traceback(error) if type(told) is RequestError else str(told))
+        refusal = self._explain(error, body)
+        self._complain(self.lines, _format_traceback(error) if type(refusal) is RequestError else str(refusal))
         message_type, msg_id = body.get("type"), body.get("msg_id")
         if type(msg_id) is not int:
             return None
-        if (
-            address is BARE
-            and type(message_type) is str
-            and message_type in self._rows
-            and self._rows[message_type].names
-        ):
-            span = self._manager.addressee(body)
-            address = address if span is None else span.return_address
-        return self._reply(replies.error, told, msg_id, address)
+        row = self._rows.get(message_type) if type(message_type) is str else None
+        if address is BARE and row is not None and row.is_about_span:
+            span = self._manager.find_addressee(body)
+            if span is not None:
+                address = span._return_address or BARE
+        return self._reply(replies.write_error, refusal, msg_id, address)
 
-    def _told(self, error: Exception, body: Body) -> RequestError:
-        """Return what a sender is told of an error."""
+    def _explain(self, error: Exception, body: Body) -> RequestError:
+        """Return the error that its sender is answered."""
         if isinstance(error, SpanNotFoundError):
-            return SpanNotFoundError(error.span_id, error.field, guess_id(error.span_id, self._is_known))
+            return SpanNotFoundError(error.span_id, error.field, guess_id(error.span_id, self._manager.knows))
         if isinstance(error, RequestError):
             return error
         # Not raised by the form: an error that is raised and returned makes a cycle, and cycles are not looked for.
         if "type" not in body:
-            return missing("type", TEXT.expected)
+            return explain_missing("type", TEXT.expected)
         message_type = body["type"]
         if type(message_type) is not str or not message_type:
-            return form_error("type", TEXT.expected, message_type)
+            return explain_form("type", TEXT.expected, message_type)
         if message_type not in self._rows:
-            return UnsupportedTypeError(message_type, self._rows)
+            return UnsupportedTypeError(message_type, self._rows, (*replies.TYPES.values(), replies.ERROR))
         return RequestError(f"this node has a bug: {type(error).__name__}")
 
-    def _is_known(self, span_id: str) -> bool:
-        return self._manager.addressee({"type": "get_span", "span_id": span_id}) is not None
 
-
-def _traceback(error: Exception) -> str:
+def _format_traceback(error: Exception) -> str:
     import traceback
 
     return "a bug in this node: " + "".join(traceback.format_exception(type(error), error, error.__traceback__)).strip()

@@ -1,28 +1,28 @@
-"""One span: its parts, its bounds, and the table of its life.
+"""One span: its parts, their bounds, and the table of its life, which decides.
 
-Owns what a span holds and which message it refuses in which state; knows no JSON text, no other span, no stream.
+Owns what a span holds and which message it refuses in which state; knows no JSON text, no other span, no address, no stream.
+What is public here can only be read.  The slots and the verbs that begin with an underscore are the package's: `manager.py`
+and `claims.py` change a span by them, and what is on the way of every line reads them, for a property costs a call.
 Read next: `manager.py`, which keeps many.
 Source: OpenTelemetry, trace/api, Span; the error codes are Maelstrom's.
 """
 
 from __future__ import annotations
 
-from math import isfinite
-
-from .address import BARE
-from .errors import SpanEndedError, SpanExistsError, SpanNotFoundError, quoted
+from .errors import SpanEndedError, SpanExistsError, SpanNotFoundError
 from .trace_context import SpanContext
+from .views import FrozenDict, expose, freeze_members
+from .words import quote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Union
+    from collections.abc import Iterable
+    from typing import Any, Callable, Final, TypeVar, Union
 
-    from .address import ReturnAddress
-    from .limits import Limits
-
+    Made = TypeVar("Made")
     Refusal = Union[SpanExistsError, SpanNotFoundError, SpanEndedError]
 
-#: Kinds and statuses, in the order of OpenTelemetry's numbers (kinds from 1, statuses from 0).
+#: Kinds and statuses: OpenTelemetry's, in the order of its numbers (kinds from 1, statuses from 0).
 KINDS = ("INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")
 STATUSES = ("UNSET", "OK", "ERROR")
 
@@ -34,79 +34,81 @@ UNKNOWN, OPEN, ENDED = "unknown id", "open", "ended, still kept"
 REFUSALS: dict[str, dict[str, type[Refusal]]] = {
     "create": {OPEN: SpanExistsError, ENDED: SpanExistsError},
     "change": {UNKNOWN: SpanNotFoundError, ENDED: SpanEndedError},
+    "end": {UNKNOWN: SpanNotFoundError, ENDED: SpanEndedError},
     "get": {UNKNOWN: SpanNotFoundError},
 }
 
 
-def refusal(trigger: str, span: Span | None, span_id: str) -> Refusal:
-    """Make the error for what may not be done to the span of that id, None if no known span has it."""
-    return REFUSALS[trigger][UNKNOWN if span is None else span.state](span_id)
+def check_life(trigger: str, span: Span | None, span_id: str) -> None:
+    """Refuse what may not be done to the span of that id, None if no known span has it.
+
+    Raises:
+        SpanNotFoundError, SpanExistsError, SpanEndedError: as the table has it.
+    """
+    refusal = REFUSALS[trigger].get(UNKNOWN if span is None else span.state)
+    if refusal is not None:
+        raise refusal(span_id)
 
 
-class Attributes(dict[str, object]):
+class Attributes(FrozenDict):
     """Attributes in the order they were first set; those beyond the bound are dropped and counted.
 
     Source: OpenTelemetry, common, Attribute Limits.
     """
 
-    __slots__ = ("dropped",)
+    __slots__ = ("_dropped",)
 
-    def __init__(self) -> None:
-        # Not `super().__init__()`, which would do nothing: every event that is exported makes one of these.
-        #: How many were dropped.
-        self.dropped = 0
+    def __init__(self, values: Iterable[tuple[str, object]] = (), dropped: int = 0) -> None:
+        super().__init__(values)
+        self._dropped = dropped
 
-    def put(self, attributes: dict[str, Any], bound: int, value_characters: int | None) -> None:
-        """Set attributes, each new key while there is room; a known key is overwritten in its place.
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Attributes, (dict(self), self._dropped)
 
-        Args:
-            bound: most attributes.
-            value_characters: longest string in a value, which is cut to it; None for any length.
-        """
-        for key, value in attributes.items():
-            key = str(key)
+    #: How many were dropped.
+    dropped: Final[int] = expose("_dropped")
+
+    def _put(self, frozen: dict[str, object], bound: int) -> None:
+        """Set attributes, each new key while there is room; a known key is overwritten in its place."""
+        if len(self) + len(frozen) <= bound:
+            dict.update(self, frozen)
+            return
+        for key, value in frozen.items():
             if key in self or len(self) < bound:
-                self[key] = _kept(value, value_characters)
+                dict.__setitem__(self, key, value)
             else:
-                self.dropped += 1
+                self._dropped += 1
 
 
-def bounded(attributes: dict[str, Any] | None, bound: int, value_characters: int | None) -> Attributes | None:
-    """Make attributes that obey a bound; None stays None, to take no memory."""
-    if attributes is None:
-        return None
-    kept = Attributes()
-    kept.put(attributes, bound, value_characters)
-    return kept
-
-
-def _kept(value: Any, characters: int | None, within: tuple[int, ...] = ()) -> Any:
-    """Copy a value, its strings cut at any depth, keys whole; what JSON does not have becomes its `str()`.
+def make_attributes(values: dict[str, Any] | None, bound: int, characters: int | None) -> Attributes | None:
+    """Make attributes that obey a bound; None stays None, to take no memory.
 
     Args:
-        characters: longest string; None for any length.
-        within: the ids of the lists and objects that hold it: what holds itself has no place in JSON either.
+        bound: most attributes.
+        characters: see `freeze`.
+    Raises:
+        MalformedRequestError: one of them is nested too deep.
     """
-    if isinstance(value, str):
-        return value[:characters]
-    if value is None or isinstance(value, int) or (isinstance(value, float) and isfinite(value)):
-        return value
-    if isinstance(value, (list, tuple)) and id(value) not in within:
-        return [_kept(item, characters, (*within, id(value))) for item in value]
-    if isinstance(value, dict) and id(value) not in within:
-        return {str(key): _kept(item, characters, (*within, id(value))) for key, item in value.items()}
-    return str(value)[:characters]
+    if values is None:
+        return None
+    attributes = Attributes()
+    attributes._put(freeze_members(values, characters), bound)
+    return attributes
 
 
 class Event:
     """Something that happened at a point in time within a span: its name, when (microseconds), and attributes."""
 
-    __slots__ = ("attributes", "name", "timestamp_us")
+    __slots__ = ("_attributes", "_name", "_timestamp_us")
 
     def __init__(self, name: str, timestamp_us: int, attributes: Attributes | None) -> None:
-        self.name = name
-        self.timestamp_us = timestamp_us
-        self.attributes = Attributes() if attributes is None else attributes
+        self._name = name
+        self._timestamp_us = timestamp_us
+        self._attributes = Attributes() if attributes is None else attributes
+
+    name: Final[str] = expose("_name")
+    timestamp_us: Final[int] = expose("_timestamp_us")
+    attributes: Final[Attributes] = expose("_attributes")
 
 
 class SharedNames(dict[str, str]):
@@ -126,15 +128,18 @@ class SharedNames(dict[str, str]):
 class Link:
     """A span that another one is related to, without being its parent: its identity, and attributes of the relation."""
 
-    __slots__ = ("attributes", "context")
+    __slots__ = ("_attributes", "_context")
 
     def __init__(self, context: SpanContext, attributes: Attributes | None) -> None:
-        self.context = context
-        self.attributes = Attributes() if attributes is None else attributes
+        self._context = context
+        self._attributes = Attributes() if attributes is None else attributes
+
+    context: Final[SpanContext] = expose("_context")
+    attributes: Final[Attributes] = expose("_attributes")
 
 
 class Span:
-    """One operation in a trace.
+    """One operation in a trace, to be looked at.
 
     Args:
         span_id: its name on the wire.
@@ -147,9 +152,9 @@ class Span:
 
     # Few and bare slots: a hundred thousand open spans are held at under 600 bytes each.
     __slots__ = (
-        *("span_id", "name", "kind", "start_us", "trace_id", "hex_id", "flags", "parent", "return_address"),
-        *("is_unclaimed", "end_us", "status", "error", "dropped_events", "dropped_links"),
-        *("_attributes", "_links", "_events"),
+        *("_span_id", "_name", "_kind", "_start_us", "_trace_id", "_hex_id", "_flags", "_parent"),
+        *("_service", "_return_address", "_end_us", "_status", "_error", "_dropped_events", "_dropped_links"),
+        *("_attributes", "_links", "_events", "_is_unclaimed"),
     )
 
     def __init__(
@@ -163,88 +168,109 @@ class Span:
         flags: int,
         parent: SpanContext | None,
     ) -> None:
-        self.span_id, self.name, self.kind = span_id, name, kind
-        self.start_us, self.parent = start_us, parent
-        self.trace_id, self.hex_id, self.flags = trace_id, hex_id, flags
-        #: Where replies to bare messages about it go.
-        self.return_address: ReturnAddress = BARE
-        #: Whether nobody was told or has named its id, so that it may still take over another id.
-        self.is_unclaimed = False
-        #: When it ended; None while it is open.
-        self.end_us: int | None = None
-        #: One of STATUSES; UNSET while it is open.
-        self.status = "UNSET"
-        #: What went wrong, where the status is ERROR and the message said it.
-        self.error: str | None = None
-        #: How many events and links came when there was no room.
-        self.dropped_events = self.dropped_links = 0
-        # None for none: empty ones take memory.
+        self._span_id, self._name, self._kind = span_id, name, kind
+        self._start_us, self._parent = start_us, parent
+        self._trace_id, self._hex_id, self._flags = trace_id, hex_id, flags
+        self._service: str | None = None
+        # Where replies to bare messages about it go: the node's, which alone knows what that is.
+        self._return_address: Any = None
+        # Whether nobody knows its id: `claims.py`.
+        self._is_unclaimed = False
+        self._end_us: int | None = None
+        self._status = "UNSET"
+        self._error: str | None = None
+        self._dropped_events = self._dropped_links = 0
+        # None and () for none: they take no memory.
         self._attributes: Attributes | None = None
-        self._links: list[Link] | None = None
+        self._links: Any = ()
         # Three items an event, name, time, attributes: half the memory of an object each.
-        self._events: list[Any] | None = None
+        self._events: Any = ()
 
     def __repr__(self) -> str:
-        return f"<Span {quoted(self.name)}, {quoted(self.span_id)}, {self.state}>"
+        return f"<Span {quote(self._name)}, {quote(self._span_id)}, {self.state}>"
+
+    span_id: Final[str] = expose("_span_id")
+    name: Final[str] = expose("_name")
+    kind: Final[str] = expose("_kind")
+    #: Who made it, the `src` of its `create_span`; None where nobody is named.
+    service: Final[str | None] = expose("_service")
+    start_us: Final[int] = expose("_start_us")
+    #: When it ended; None while it is open.
+    end_us: Final[int | None] = expose("_end_us")
+    #: One of STATUSES; UNSET while it is open.
+    status: Final[str] = expose("_status")
+    #: What went wrong, where the status is ERROR and the message said it.
+    error: Final[str | None] = expose("_error")
+    trace_id: Final[int] = expose("_trace_id")
+    hex_id: Final[int] = expose("_hex_id")
+    flags: Final[int] = expose("_flags")
+    #: The parent's identity; None for the root of a trace.
+    parent: Final[SpanContext | None] = expose("_parent")
+    #: How many events and links came when there was no room.
+    dropped_events: Final[int] = expose("_dropped_events")
+    dropped_links: Final[int] = expose("_dropped_links")
 
     @property
     def state(self) -> str:
         """OPEN or ENDED."""
-        return OPEN if self.end_us is None else ENDED
+        return OPEN if self._end_us is None else ENDED
 
     @property
     def duration_us(self) -> int | None:
         """How long it took; None while open."""
-        return None if self.end_us is None else self.end_us - self.start_us
+        return None if self._end_us is None else self._end_us - self._start_us
 
     @property
     def context(self) -> SpanContext:
         """Its identity, as children and links name it."""
-        return SpanContext(self.trace_id, self.hex_id, self.flags)
-
-    @context.setter
-    def context(self, context: SpanContext) -> None:
-        self.trace_id, self.hex_id, self.flags = context.trace_id, context.hex_id, context.flags
+        return SpanContext(self._trace_id, self._hex_id, self._flags)
 
     @property
     def attributes(self) -> Attributes:
-        """Its attributes; to change them is `set_attributes`'s."""
-        return Attributes() if self._attributes is None else self._attributes
+        """Its attributes, in the order they were first set; what is set later shows here too."""
+        if self._attributes is None:
+            self._attributes = Attributes()
+        return self._attributes
 
     @property
-    def events(self) -> list[Event]:
+    def events(self) -> tuple[Event, ...]:
         """Its events, in the order they came."""
-        flat = self._events or []
-        return list(map(Event, flat[::3], flat[1::3], flat[2::3]))
+        return tuple(self._map_events(Event))
 
     @property
-    def links(self) -> list[Link]:
+    def links(self) -> tuple[Link, ...]:
         """Its links, in the order they came."""
-        return list(self._links or ())
+        return tuple(self._links)
 
-    def set_attributes(self, attributes: dict[str, Any], limits: Limits) -> None:
+    def _map_events(self, make: Callable[[str, int, Attributes | None], Made]) -> list[Made]:
+        """Make something of the name, the time and the attributes of each event."""
+        flat = self._events
+        return list(map(make, flat[::3], flat[1::3], flat[2::3]))
+
+    # -- the package's verbs; what they take has been checked, and they cannot fail --
+
+    def _set_attributes(self, frozen: dict[str, object], most: int) -> None:
         """Set attributes, within their bound."""
-        if attributes:
-            self._attributes = self.attributes
-            self._attributes.put(attributes, limits.attributes, limits.value_characters)
+        if frozen:
+            self.attributes._put(frozen, most)
 
-    def add_event(self, name: str, timestamp_us: int, attributes: dict[str, Any] | None, limits: Limits) -> None:
+    def _add_event(self, name: str, timestamp_us: int, attributes: Attributes | None, most: int) -> None:
         """Record something that happened at a point in time, or count it as dropped."""
-        if attributes is not None:
-            attributes = bounded(attributes, limits.event_attributes, limits.value_characters)
-        events = self._events
-        if events is None and limits.events:
-            self._events = [name, timestamp_us, attributes]
-        elif events is not None and len(events) < 3 * limits.events:
-            events += (name, timestamp_us, attributes)
+        # Most spans have one event, for which a tuple takes less memory than the list that more of them need.
+        if not self._events and most:
+            self._events = (name, timestamp_us, attributes)
+        elif len(self._events) < 3 * most:
+            if len(self._events) == 3:
+                self._events = list(self._events)
+            self._events += [name, timestamp_us, attributes]
         else:
-            self.dropped_events += 1
+            self._dropped_events += 1
 
-    def add_link(self, context: SpanContext, attributes: dict[str, Any] | None, limits: Limits) -> None:
+    def _add_link(self, link: Link, most: int) -> None:
         """Relate this span to another one, or count the link as dropped."""
-        links = [] if self._links is None else self._links
-        if len(links) >= limits.links:
-            self.dropped_links += 1
-            return
-        links.append(Link(context, bounded(attributes, limits.link_attributes, limits.value_characters)))
-        self._links = links
+        if not self._links and most:
+            self._links = [link]
+        elif len(self._links) < most:
+            self._links += [link]
+        else:
+            self._dropped_links += 1

@@ -6,7 +6,7 @@
 #   so that a full one is an error and no wait; that programs do not inherit, so that a daemon does not keep it open.
 # - It has its name as long as the node lives, so a subshell knows. A line has at most 1,000 bytes: so it is one write, whole.
 # - TRACEPARENT names the innermost span: it is local to each call of trace, and child processes have it too.
-# - What is ours stands before `||`, out of reach of errexit and ERR traps, and has no stderr, lest xtrace show it.
+# - What is ours stands before `||`, out of reach of errexit and ERR traps, and has no stderr, so that xtrace does not show it.
 # - A traced function sees the locals of trace, and a trap may run in any function of ours: so all names begin with _trace.
 if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 404)); then
     builtin echo "trace: the script is not traced: that takes bash 4.4 or newer" >&2
@@ -20,7 +20,7 @@ fi
 trace_start() { { [[ $_trace_owner ]] || _trace_start "$@" || :; } 4>&2 2>/dev/null || :; }
 # End it, with the exit code of the command before, and wait for the node to end.
 trace_end() { { _trace_end "$?" || :; } 2>/dev/null; }
-# Tell of something that happened in the innermost span, or set attributes of it: [NAME] [KEY=VALUE]...
+# Record something that happened in the innermost span, or set attributes of it: [NAME] [KEY=VALUE]...
 trace_event() { { _trace_tell span_event "${1:-event}" "${@:2}" || :; } 2>/dev/null; }
 trace_attributes() { { while (($#)); do _trace_tell span_update "" "$1" || :; shift; done; } 2>/dev/null; }
 trace() { # NAME COMMAND [ARGUMENT]...: run a program, builtin or function in a span; return its exit code

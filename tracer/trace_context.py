@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 
+from .views import expose
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Union
+    from typing import Final, Union
 
     Ids = Union["CountedIds", "RandomIds"]
 
@@ -19,9 +21,9 @@ SAMPLED = 1
 #: The flags that a child inherits: sampled, and random trace id (level 2); the others are reserved.
 INHERITED_FLAGS = 3
 
-_FETCHED_BYTES = 24 * 64
-
 _HEX = frozenset("0123456789abcdef")
+#: All bits of a hex id.
+_HEX_ID = (1 << 64) - 1
 #: Characters of a version, a trace id, a span id and flags.
 _WIDTHS = [2, 32, 16, 2]
 
@@ -35,31 +37,37 @@ class SpanContext:
         flags: 8 bits.
     """
 
-    __slots__ = ("flags", "hex_id", "trace_id")
+    __slots__ = ("_flags", "_hex_id", "_trace_id")
 
     def __init__(self, trace_id: int, hex_id: int, flags: int) -> None:
-        self.trace_id = trace_id
-        self.hex_id = hex_id
-        self.flags = flags
+        self._trace_id = trace_id
+        self._hex_id = hex_id
+        self._flags = flags
+
+    trace_id: Final[int] = expose("_trace_id")
+    hex_id: Final[int] = expose("_hex_id")
+    flags: Final[int] = expose("_flags")
 
     @property
     def traceparent(self) -> str:
         """The W3C text, in version 00."""
-        return f"00-{self.trace_id:032x}-{self.hex_id:016x}-{self.flags:02x}"
+        return f"00-{self._trace_id:032x}-{self._hex_id:016x}-{self._flags:02x}"
 
 
-def parse_traceparent(text: str) -> SpanContext | None:
-    """Read a W3C traceparent of any version; None when it is none.
+def parse_traceparent(text: str) -> SpanContext:
+    """Read a W3C traceparent of any version.
 
+    Raises:
+        ValueError: it is none.
     Source: W3C Trace Context, versioning of traceparent: a higher version may go on after a dash.
     """
     parts = text.split("-")
     if [len(part) for part in parts[:4]] != _WIDTHS or not _HEX.issuperset("".join(parts[:4])):
-        return None
-    if parts[0] == "ff" or (parts[0] == "00" and len(parts) > 4):
-        return None
-    context = SpanContext(int(parts[1], 16), int(parts[2], 16), int(parts[3], 16))
-    return context if context.trace_id and context.hex_id else None
+        raise ValueError(text)
+    trace_id, hex_id, flags = (int(part, 16) for part in parts[1:4])
+    if parts[0] == "ff" or (parts[0] == "00" and len(parts) > 4) or not (trace_id and hex_id):
+        raise ValueError(text)
+    return SpanContext(trace_id, hex_id, flags)
 
 
 class CountedIds:
@@ -68,43 +76,45 @@ class CountedIds:
     def __init__(self) -> None:
         self._traces = 0
 
-    def root(self, number: int) -> tuple[int, int]:
-        """Return the trace id and the hex id of the span with that number, the first of a new trace."""
+    def start_trace(self, number: int) -> tuple[int, int]:
+        """Choose the trace id and the hex id of the span with that number, the first of a new trace."""
         self._traces += 1
         return self._traces, number
 
-    def child(self, number: int) -> int:
-        """Return the hex id of the span with that number."""
+    def choose_hex_id(self, number: int) -> int:
+        """Choose the hex id of the span with that number, in a trace that there is."""
         return number
 
-    def generated(self, node_id: str, number: int) -> str:
-        """Return an id that the node gives to anybody, once in a run."""
+    def make_unique(self, node_id: str, number: int) -> str:
+        """Make an id with that number that is given once in a run."""
         return f"{node_id}-{number}"
 
 
 class RandomIds:
-    """Ids that no other node chooses: random bits from the operating system, fetched for many ids at once."""
+    """Ids that no other node chooses, nor a fork of this one: random bits from the operating system."""
 
     def __init__(self) -> None:
-        self._bits = b""
+        # What the unique ids begin with, behind the node's, and the process that chose it.
+        self._start: str
+        self._pid = 0
+
+    def start_trace(self, number: int) -> tuple[int, int]:
+        """Choose a trace id and a hex id."""
+        bits = _choose_random(24)
+        return bits >> 64 or 1, bits & _HEX_ID or 1
+
+    def choose_hex_id(self, number: int) -> int:
+        """Choose a hex id."""
+        return _choose_random(8)
+
+    def make_unique(self, node_id: str, number: int) -> str:
+        """Make an id that no node gives twice, as long as it is called with ever new numbers."""
         # Maelstrom kills a node and starts it again under its name: the numbers begin anew, this does not.
-        self._start = f"{self._take(4):08x}"
-
-    def root(self, number: int) -> tuple[int, int]:
-        """Return a new trace id and a hex id."""
-        return self._take(16), self._take(8)
-
-    def child(self, number: int) -> int:
-        """Return a hex id."""
-        return self._take(8)
-
-    def generated(self, node_id: str, number: int) -> str:
-        """Return an id that no node gives twice."""
+        if self._pid != os.getpid():
+            self._start, self._pid = f"{_choose_random(4):08x}", os.getpid()
         return f"{node_id}-{self._start}-{number}"
 
-    def _take(self, size: int) -> int:
-        if len(self._bits) < size:
-            self._bits = os.urandom(_FETCHED_BYTES)
-        bits, self._bits = self._bits[:size], self._bits[size:]
-        # All zeros is no id; at one in 2^64 the replacement need not be random.
-        return int.from_bytes(bits, "big") or 1
+
+def _choose_random(size: int) -> int:
+    # All zeros is no id, here and above; at one in 2^64 the replacement need not be random.
+    return int.from_bytes(os.urandom(size), "big") or 1

@@ -1,4 +1,4 @@
-"""A node that a person watches: it also tells what it passes over in silence.
+"""A node that a person watches: it also says what it does in silence.
 
 Owns those sentences; a node that nobody watches does not load it, and pays nothing for it.  Replies are the same to the byte.
 Read next: `node.py`, whose table of messages it wraps.
@@ -6,20 +6,20 @@ Read next: `node.py`, whose table of messages it wraps.
 
 from __future__ import annotations
 
-from .errors import counted, guess, named, quoted
 from .forms import EVERY_MESSAGE, MESSAGES
-from .node import Node, Row
+from .node import Node
+from .words import count, guess, quote, show_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import Any, Callable
 
-    from .address import Body
+    from .forms import Body
     from .manager import SpanManager
+    from .node import Row, Serve
 
-#: How many unknown fields of a message are told of; to guess what each was meant for takes time.
-TOLD_FIELDS = 3
+#: How many unknown fields of a message are reported; to guess what each was meant for takes time.
+REPORTED_FIELDS = 3
 
 
 class WatchedNode(Node):
@@ -27,7 +27,7 @@ class WatchedNode(Node):
 
     Args:
         manager, complain, auto_clock: see `Node`.
-        notice: takes the number of a line, from 1 on, and a sentence about what the node passed over.
+        notice: takes the number of a line, from 1 on, and a sentence about what the node did in silence.
     """
 
     def __init__(
@@ -35,48 +35,39 @@ class WatchedNode(Node):
         manager: SpanManager,
         complain: Callable[[int, str], None],
         notice: Callable[[int, str], None],
-        auto_clock: bool = False,
+        auto_clock: bool,
     ) -> None:
-        self._notice = notice
         super().__init__(manager, complain, auto_clock)
+        self._notice = notice
+        manager.claims.on_claim = self._report_claim
+        for message_type, row in self._rows.items():
+            row.serve = self._watch(message_type, row, row.serve)
 
-    def answers(self, lines: list[str]) -> Iterator[str]:
-        """Serve lines as any node does, one at a time, so that `lines` is the number of the one being served."""
-        for line in lines:
-            yield from super().answers([line])
+    def _watch(self, message_type: str, row: Row, serve: Serve) -> Serve:
+        """Make what serves a message and reports what that did in silence."""
 
-    def _table(self, is_plain: bool) -> dict[str, Row]:
-        rows = super()._table(is_plain)
-        for message_type, row in rows.items():
-            row.serve = self._watched(message_type, row, row.serve)
-        return rows
-
-    def _watched(self, message_type: str, row: Row, serve: Callable[[Body], Any]) -> Callable[[Body], Any]:
-        """Make what serves a message and tells what that passed over."""
-
-        def watched(body: Body) -> Any:
-            self._tell_fields(message_type, body)
-            claimed = self._manager.addressee(body) if row.names else None
-            own_id = None if claimed is None else claimed.span_id
+        def serve_and_report(body: Body) -> Any:
+            self._report_unknown_fields(message_type, body)
             result = serve(body)
-            if row.opens and row.needs is not None and body.get(row.needs) is None:
+            if row.makes_span and row.needs is not None and body.get(row.needs) is None:
                 lacks = "states no kind" if row.needs == "kind" else f"has no {row.needs}"
-                self._say(f"{named(result.span_id)} is open; not answered, for it {lacks}")
-            if own_id is not None and result.span_id != own_id:
-                self._say(f"{named(own_id)} is called {named(result.span_id)} from now on: nobody knew that name")
+                self._report(f"{show_id(result.span_id)} is open; not answered, for it {lacks}")
             return result
 
-        return watched
+        return serve_and_report
 
-    def _tell_fields(self, message_type: str, body: Body) -> None:
+    def _report_unknown_fields(self, message_type: str, body: Body) -> None:
         form = MESSAGES[message_type]
         known = [*form.required, *form.optional, *EVERY_MESSAGE.required, *EVERY_MESSAGE.optional, "in_reply_to"]
         unknown = [field for field in body if field not in known]
-        for field in unknown[:TOLD_FIELDS]:
+        for field in unknown[:REPORTED_FIELDS]:
             instead = guess(field, known) or f"; it has {', '.join(known)}"
-            self._say(f"{quoted(field)} is no field of {message_type} and is passed over{instead}")
-        if len(unknown) > TOLD_FIELDS:
-            self._say(f"passed over as well: {counted(len(unknown) - TOLD_FIELDS, 'more field')}")
+            self._report(f"{quote(field)} is no field of {message_type} and is ignored{instead}")
+        if len(unknown) > REPORTED_FIELDS:
+            self._report(f"ignored as well: {count(len(unknown) - REPORTED_FIELDS, 'more field')}")
 
-    def _say(self, sentence: str) -> None:
+    def _report_claim(self, own_id: str, span_id: str) -> None:
+        self._report(f"{show_id(own_id)} is called {show_id(span_id)} from now on: nobody knew that name")
+
+    def _report(self, sentence: str) -> None:
         self._notice(self.lines, sentence)

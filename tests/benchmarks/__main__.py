@@ -44,7 +44,7 @@ QUICK_SCALE, QUICK_RUNS = 10, 3
 def main() -> None:
     """Measure the rows asked for and print them."""
     asked = options()
-    print(described(asked.python))
+    print(describe_span(asked.python))
     for doubt in doubts(asked.python):
         print(f"\n**Doubtful:** {doubt}")
     with tempfile.TemporaryDirectory() as directory:
@@ -94,7 +94,7 @@ def options() -> argparse.Namespace:
     return asked
 
 
-def described(python: str) -> str:
+def describe_span(python: str) -> str:
     """Say what is measured with."""
     version = _ask(python, "import platform; print(platform.python_implementation(), platform.python_version())")
     return f"{version} ({python}), {platform.system()} {platform.machine()}, {os.cpu_count()} cores."

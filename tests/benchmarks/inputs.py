@@ -15,9 +15,10 @@ MARK = b'{"type":"echo","echo":"mark"}\n'
 MARK_ANSWERED = b'"echo": "mark"'
 
 
-def create(number: int) -> str:
-    """Create the span of that number."""
-    return f'{{"src":"service","dest":"tracer","body":{{"type":"create_span","msg_id":{number},"name":"{NAME}"}}}}\n'
+def create(number: int, fields: str = "") -> str:
+    """Create the span of that number; `fields` are more of its, as JSON has them after a comma."""
+    body = f'{{"type":"create_span","msg_id":{number},"name":"{NAME}"{fields}}}'
+    return f'{{"src":"service","dest":"tracer","body":{body}}}\n'
 
 
 def event(number: int) -> str:
@@ -35,9 +36,9 @@ def lifecycles(spans: int, first: int = 1) -> bytes:
     return "".join(create(n) + event(n) + end(n) for n in range(first, first + spans)).encode()
 
 
-def opened(spans: int, first: int = 1) -> bytes:
-    """Open spans, an event each."""
-    return "".join(create(n) + event(n) for n in range(first, first + spans)).encode()
+def opened(spans: int, first: int = 1, fields: str = "") -> bytes:
+    """Open spans, an event each; `fields` are more of each creation's, as JSON has them after a comma."""
+    return "".join(create(n, fields) + event(n) for n in range(first, first + spans)).encode()
 
 
 def all_at_once(spans: int) -> bytes:

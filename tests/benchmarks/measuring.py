@@ -195,7 +195,14 @@ class Conversation:
 
     def resident_bytes(self) -> int:
         """Return the memory that the process holds."""
-        (line,) = (line for line in self._proc("status").splitlines() if line.startswith("VmRSS:"))
+        return self._memory("VmRSS")
+
+    def peak_bytes(self) -> int:
+        """Return the most memory that the process has held."""
+        return self._memory("VmHWM")
+
+    def _memory(self, name: str) -> int:
+        (line,) = (line for line in self._proc("status").splitlines() if line.startswith(f"{name}:"))
         return int(line.split()[1]) * 1024
 
     def _read(self, back: int) -> bytes:

@@ -9,6 +9,7 @@ with the reason why no test can tell it from the code.
 from __future__ import annotations
 
 import argparse
+import ast
 import collections
 import fnmatch
 import os
@@ -83,6 +84,34 @@ def change_of(mutant: str) -> str:
     return "\n".join([function, *(f"{line[0]} {line[1:].strip()}" for line in shown)])
 
 
+def apply(mutant: str, tree: str) -> None:
+    """Change a tree as a mutant is.  Not by `mutmut apply`: it changes the first method of that name, of whichever class."""
+    _, *names = mutant.rpartition(".")[2].rpartition("__mutmut_")[0].split("ǁ")
+    _, file, _, hunk, *changed = mutmut("show", mutant).splitlines()
+    path = os.path.join(tree, file.split()[1])
+    with open(path, encoding="utf-8") as opened:
+        source = opened.read()
+    node: ast.AST = ast.parse(source)
+    for name in names or [mutant.rpartition(".x_")[2].rpartition("__mutmut_")[0]]:
+        node = next(each for each in node.body if getattr(each, "name", None) == name)
+    lines = source.split("\n")
+    old = [line[1:].strip() for line in changed if line[:1] != "+"]
+    # The place of these lines in the file; mutmut counts from the comments above the function.
+    guess = node.lineno + int(re.match("@@ -([0-9]+)", hunk)[1])
+    places = [at for at in range(len(lines)) if [line.strip() for line in lines[at : at + len(old)]] == old]
+    at = min(places, key=lambda at: abs(at - guess))
+    kept = iter(lines[at : at + len(old)])
+    new = []
+    for line in changed:
+        if line[:1] == "+":
+            new.append(" " * node.col_offset + line[1:])
+        else:
+            text = next(kept)
+            new += [] if line[:1] == "-" else [text]
+    with open(path, "w", encoding="utf-8") as opened:
+        opened.write("\n".join([*lines[:at], *new, *lines[at + len(old) :]]))
+
+
 def equivalents() -> set[str]:
     """Return the mutants that are known to be equivalent."""
     with open(EQUIVALENT, encoding="utf-8") as file:
@@ -93,8 +122,8 @@ def tried(mutant: str) -> str:
     """Try a mutant on the whole inner ring; return what came of it."""
     with tempfile.TemporaryDirectory() as directory:
         copy = os.path.join(directory, "tree")
-        shutil.copytree(TOP, copy, ignore=shutil.ignore_patterns(".*", "__pycache__"))
-        mutmut("apply", mutant, cwd=copy)
+        shutil.copytree(TOP, copy, ignore=shutil.ignore_patterns(".*", "__pycache__", "mutants"))
+        apply(mutant, copy)
         command = [sys.executable, "-m", "unittest", "--failfast"]
         try:
             process = subprocess.run(

@@ -38,8 +38,11 @@ def judged(text: str) -> tuple[int, int, int] | None:
 
 def ours(text: str) -> tuple[int, int, int] | None:
     """Read a traceparent with the node."""
-    found = parse_traceparent(text)
-    return None if found is None else (found.trace_id, found.hex_id, found.flags)
+    try:
+        found = parse_traceparent(text)
+    except ValueError:
+        return None
+    return found.trace_id, found.hex_id, found.flags
 
 
 def is_different_on_purpose(text: str) -> bool:

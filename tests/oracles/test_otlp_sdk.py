@@ -31,9 +31,8 @@ except ImportError as error:
 
 from tests.otlp_cases import HOSTILE, RandomSpans, whole
 from tracer import Attributes, Span, SpanContext
-from tracer.address import BARE
-from tracer.export.otlp import LEVELS, Resources, lines
-from tracer.export.reading import spans_in
+from tracer.export.otlp import LEVELS, Resources, write_lines
+from tracer.export.reading import read_spans
 
 #: The hostile strings that are text.
 TEXTS = tuple(text for text in HOSTILE if text == whole(text))
@@ -43,9 +42,9 @@ def taken(value: object, levels: int = LEVELS) -> object:
     """Return a value as the SDK writes it like us."""
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         return str(value)
-    if isinstance(value, (list, dict)) and levels == 0:
+    if isinstance(value, (list, tuple, dict)) and levels == 0:
         return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)):
         return [taken(item, levels - 1) for item in value]
     if isinstance(value, dict):
         return {key: taken(item, levels - 1) for key, item in value.items()}
@@ -103,7 +102,7 @@ def sdk_line(spans: list[Span]) -> str:
 
 def our_line(spans: list[Span]) -> str:
     """Write spans by ours."""
-    (line,) = lines(spans, Resources({"OTEL_SERVICE_NAME": "s"}, print))
+    (line,) = write_lines(spans, Resources({"OTEL_SERVICE_NAME": "s"}, print))
     return line.data.decode()
 
 
@@ -111,7 +110,7 @@ def made(seed: int, count: int) -> list[Span]:
     """Make random spans of text, all of the node's own service."""
     spans = RandomSpans(seed, TEXTS).make(count)
     for span in spans:
-        span.return_address = BARE
+        span._service = None
     return spans
 
 
@@ -179,7 +178,7 @@ class SdkTests(unittest.TestCase):
         with tempfile.NamedTemporaryFile() as file:
             file.write(sdk_line(spans).encode())
             file.flush()
-            found = spans_in([file.name], self.fail)
+            found = read_spans([file.name], self.fail)
 
         self.assertEqual([drawn(span) for span in found], [drawn(span) for span in spans])
 

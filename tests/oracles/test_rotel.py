@@ -20,7 +20,7 @@ from http.client import HTTPConnection
 from tests.helpers import OF_1970, PATIENCE_SECONDS, child_environment, line_of, run
 from tests.otlp_cases import HOSTILE, NUMBERS, RandomSpans, nested
 from tracer import SpanManager
-from tracer.export.otlp import LEVELS, Resources, encoded, traces_data
+from tracer.export.otlp import LEVELS, Resources, build_traces_data, encode
 
 _SPEC = importlib.util.find_spec("rotel")
 AGENT = os.path.join(os.path.dirname(_SPEC.origin), "rotel-agent") if _SPEC else ""
@@ -180,12 +180,12 @@ class ValueTests(CollectorTests):
                 # In an event it lies deepest.
                 manager.span_event({"span_id": span.span_id, "event": "e", "attributes": {"k": value}})
 
-                self.assertTrue(self.is_taken(encoded(traces_data([span], Resources({}, self.fail)))))
+                self.assertTrue(self.is_taken(encode(build_traces_data([span], Resources({}, self.fail)))))
 
     def test_random_spans_are_taken(self) -> None:
         """Of 300 random spans those alone are refused that have a null in a list."""
         for span in RandomSpans(3).make(300):
-            body = encoded(traces_data([span], Resources({}, self.fail)))
+            body = encode(build_traces_data([span], Resources({}, self.fail)))
 
             self.assertEqual(self.is_taken(body), not has_null_in_a_list(json.loads(body)), body)
 

@@ -30,7 +30,7 @@ from tests.helpers import (
 from tests.oracles import skip_unless_outer
 from tests.test_lines import SESSION
 from tests.test_samples import hold_to_samples, sample
-from tests.test_timeline_option import sample as picture
+from tests.test_timeline_option import read_sample
 
 skip_unless_outer()
 
@@ -43,11 +43,12 @@ NODE: dict = {}
 #: The node, interrupted half a second after it has answered: not earlier, for then a signal would find no handler.
 INTERRUPTED = """\
 import _thread, main, threading
-class Streams(main.Streams):
+from tracer.command import session
+class Streams(session.Streams):
     def write(self, data):
         super().write(data)
         threading.Timer(0.5, _thread.interrupt_main).start()
-main.Streams = Streams
+session.Streams = Streams
 main.run()
 """
 #: Wine kills one process in sixty that exits right after one of its threads has, and 9 is the code then.
@@ -128,10 +129,10 @@ class WindowsTests(unittest.TestCase):
         for encoding in ("utf-8", "ascii"):
             with self.subTest(encoding):
                 environment = {**NODE["env"], "COLUMNS": "80", "PYTHONIOENCODING": encoding}
-                process = run(picture("in.jsonl"), "--timeline", **{**NODE, "env": environment})
+                process = run(read_sample("in.jsonl"), "--timeline", **{**NODE, "env": environment})
 
-                self.assertEqual(process.stderr.decode(), picture(f"{encoding}.txt").decode())
-                self.assertEqual((process.stdout, process.returncode), (picture("out.jsonl"), 0))
+                self.assertEqual(process.stderr.decode(), read_sample(f"{encoding}.txt").decode())
+                self.assertEqual((process.stdout, process.returncode), (read_sample("out.jsonl"), 0))
 
     def test_export_is_appended_to(self) -> None:
         """Two runs with `--export` leave the same bytes as here, in lines that end in `\\n` alone."""
@@ -157,7 +158,7 @@ class WindowsTests(unittest.TestCase):
 
     def test_greeting_tells_how_input_ends_there(self) -> None:
         """At a console Ctrl-Z and Enter end the input, and the greeting says so."""
-        code = "from tracer.process.complaints import Complaints; Complaints(False).greet('1')"
+        code = "from tracer.command.complaints import Complaints; Complaints(False).greet('1')"
         process = run(b"", command=[*NODE["command"][:2], "-c", code], env=NODE["env"], cwd=TOP)
 
         self.assertIn(b"; Ctrl-Z and Enter end the input.", process.stderr)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 
-from ..errors import quoted_path
-from ..process import leave_signals_to_others
+from ..machine import leave_signals_to_others
+from ..trace_context import SAMPLED
+from ..words import quote_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,13 +22,13 @@ if TYPE_CHECKING:
     from .otlp import Resources
 
     class Exporter(Protocol):
-        """Takes ended spans somewhere."""
+        """Takes ended spans, of sampled traces alone, somewhere."""
 
         def add(self, span: Span) -> None:
             """Take an ended span, for the next flush."""
 
         def flush(self) -> None:
-            """Send the spans that were added; the node calls it before it tells anybody that they have ended."""
+            """Send the spans that were added; it is called before their senders read that they have ended."""
 
         def close(self, open_spans: Iterable[Span], now_us: int, why: str) -> int:
             """Send what is left, and the spans that are still open as ended by an error; nothing comes after this.
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 _URL = re.compile(r"https?:|[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
-def opened(destinations: list[str], environment: Mapping[str, str], say: Callable[[str], None]) -> Exporter:
+def open_exporter(destinations: list[str], environment: Mapping[str, str], say: Callable[[str], None]) -> Exporter:
     """Open what ended spans go to.
 
     Args:
@@ -60,25 +61,25 @@ def opened(destinations: list[str], environment: Mapping[str, str], say: Callabl
     resources = Resources(environment, say)
     urls = [place for place in destinations if _URL.match(place)]
     # Files first: they have their spans before anybody waits for a backend.
-    exporters = [_opened_file(place, resources, say) for place in destinations if place not in urls]
+    exporters = [_open_file(place, resources, say) for place in destinations if place not in urls]
     if urls:
-        from .environment import settings_in
+        from .environment import read_settings
 
-        settings = settings_in(environment, say)
-        exporters += [_opened_url(url, settings, resources, say) for url in urls]
-    return exporters[0] if len(exporters) == 1 else Exporters(exporters)
+        settings = read_settings(environment, say)
+        exporters += [_open_url(url, settings, resources, say) for url in urls]
+    return Exporters(exporters)
 
 
-def _opened_file(path: str, resources: Resources, say: Callable[[str], None]) -> Exporter:
+def _open_file(path: str, resources: Resources, say: Callable[[str], None]) -> Exporter:
     from .file import FileExporter
 
     try:
         return FileExporter(path, resources, say)
     except OSError as error:
-        raise ValueError(f"cannot export to {quoted_path(path)}: {error.strerror}") from None
+        raise ValueError(f"cannot export to {quote_path(path)}: {error.strerror}") from None
 
 
-def _opened_url(url: str, settings: Settings, resources: Resources, say: Callable[[str], None]) -> Exporter:
+def _open_url(url: str, settings: Settings, resources: Resources, say: Callable[[str], None]) -> Exporter:
     from .http import HttpExporter
 
     try:
@@ -89,10 +90,9 @@ def _opened_url(url: str, settings: Settings, resources: Resources, say: Callabl
 
 
 class Exporters:
-    """Several exporters as one; each method does what it does in `Exporter`, with each of them.
+    """Several exporters, or one, as one; each method does what it does in `Exporter`, with each of them.
 
-    Args:
-        exporters: these.
+    A span whose trace is not sampled goes no further.
     """
 
     def __init__(self, exporters: list[Exporter]) -> None:
@@ -100,8 +100,9 @@ class Exporters:
 
     def add(self, span: Span) -> None:
         """Take an ended span."""
-        for exporter in self._exporters:
-            exporter.add(span)
+        if span._flags & SAMPLED:
+            for exporter in self._exporters:
+                exporter.add(span)
 
     def flush(self) -> None:
         """Send the spans that were added."""
@@ -113,8 +114,10 @@ class Exporters:
 
         Return how many spans were lost, once for each way that one was lost on.
         """
+        spans = [span for span in open_spans if span.flags & SAMPLED]
+        if len(self._exporters) == 1:
+            return self._exporters[0].close(spans, now_us, why)
         from concurrent.futures import ThreadPoolExecutor
 
-        spans = list(open_spans)
         with ThreadPoolExecutor(len(self._exporters), initializer=leave_signals_to_others) as pool:
             return sum(pool.map(lambda exporter: exporter.close(spans, now_us, why), self._exporters))

@@ -1,9 +1,9 @@
 """One URL, and one request to it at a time: what is sent, and what came back.
 
 Owns the connection, which is kept open.  It follows no redirect and knows no proxy, whatever the environment says:
-spans go where they were told to go.
-Traps: a socket's timeout is for one operation, so a peer that drips bytes holds a reader for ever: here every operation
-gets what is left until a deadline.  And what a server says is a stranger's text.
+spans go where the user sent them.
+Traps: a socket's timeout is for one operation, so a peer that sends a byte now and then holds a reader for ever: here every operation
+gets what is left until a deadline.  And what a server says is text from outside.
 Read next: `http.py`, which decides what follows from an answer.
 Source: OTLP 1.x, OTLP/HTTP; RFC 9110, Retry-After, and informational answers, which come before the real one.
 """
@@ -22,6 +22,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from ..version import __version__
+from ..words import WholeNumber
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
 
 #: What of the body of an answer is read; with its headers it may have twice as much, however they are put.
 ANSWER_BYTES = 1 << 16
-#: The longest that a server may ask to be left alone; what is longer is taken for this, lest a mistake of its be for ever.
-MAX_RETRY_SECONDS = 86_400.0
+#: The longest time that a server may ask for before the next try; a longer one is cut to this, in case it is a mistake.
+MAX_RETRY_SECONDS = 86_400
 USER_AGENT = f"span-tracer-node/{__version__}"
 
 _PRINTABLE = re.compile("[!-~]+")
@@ -107,7 +108,7 @@ class Connection:
         self._headers.update({"content-type": b"application/json", "user-agent": USER_AGENT.encode()})
         if settings.gzip:
             self._headers["content-encoding"] = b"gzip"
-        self._http = _secure(url, settings) if url.is_secure else HTTPConnection(url.host, url.port)
+        self._http = _open_secure(url, settings) if url.is_secure else HTTPConnection(url.host, url.port)
         self._http.response_class = _Response
         self._wire: _Wire
 
@@ -119,19 +120,19 @@ class Connection:
         is_fresh = self._http.sock is None
         if is_fresh:
             try:
-                self._http.timeout = _left(deadline)
+                self._http.timeout = _count_left(deadline)
                 self._http.connect()
                 self._wire = self._http.sock = _Wire(self._http.sock)
             except (OSError, ValueError) as error:
                 self._http.close()
-                return Answer(0, _reason(error), was_reached=False)
+                return Answer(0, _explain(error), was_reached=False)
         self._wire.deadline = deadline
         try:
-            return self._exchanged(body)
+            return self._exchange(body)
         except (OSError, HTTPException) as error:
             self._http.close()
             if is_fresh or monotonic() >= deadline:
-                return Answer(0, _reason(error))
+                return Answer(0, _explain(error))
             # A server closes what was idle for long; that says nothing about the next connection.
             return self.post(body, deadline)
 
@@ -139,7 +140,7 @@ class Connection:
         """Close the connection; the next request would make another one."""
         self._http.close()
 
-    def _exchanged(self, body: bytes) -> Answer:
+    def _exchange(self, body: bytes) -> Answer:
         self._http.request("POST", self._target, body, self._headers)
         response = self._http.getresponse()
         try:
@@ -153,40 +154,40 @@ class Connection:
             self._http.close()
         # Not the server's phrase, which may be any text.
         reason = f"{response.status} {responses.get(response.status, '')}".strip()
-        return Answer(response.status, reason, start, retry_after(response.getheader("retry-after", "")))
+        return Answer(response.status, reason, start, read_retry_after(response.getheader("retry-after", "")))
 
 
-def retry_after(value: str) -> float | None:
-    """Read how many seconds a server wants to be left alone, which it says so or by a date."""
-    value = value.strip()
-    if value.isascii() and value.isdigit():
-        return min(float(value), MAX_RETRY_SECONDS)
+def read_retry_after(value: str) -> float | None:
+    """Read how many seconds a server wants to be left alone, which it gives as a number or a date."""
+    seconds = WholeNumber().read(value.strip())
+    if seconds is not None:
+        return float(min(seconds, MAX_RETRY_SECONDS))
     try:
         date = parsedate_tz(value)
-        return None if date is None else min(max(mktime_tz(date) - time(), 0.0), MAX_RETRY_SECONDS)
+        return None if date is None else min(max(mktime_tz(date) - time(), 0.0), float(MAX_RETRY_SECONDS))
     except (ValueError, OverflowError):
         return None
 
 
-def _secure(url: Url, settings: Settings) -> HTTPConnection:
+def _open_secure(url: Url, settings: Settings) -> HTTPConnection:
     import ssl
     from http.client import HTTPSConnection
 
     try:
         context = ssl.create_default_context(cafile=settings.certificate)
     except OSError as error:
-        raise ValueError(f"OTEL_EXPORTER_OTLP_CERTIFICATE cannot be read: {_reason(error)}") from None
+        raise ValueError(f"OTEL_EXPORTER_OTLP_CERTIFICATE cannot be read: {_explain(error)}") from None
     if settings.client_certificate:
         try:
             # Without a password OpenSSL would ask at the terminal for that of an encrypted key.
             context.load_cert_chain(settings.client_certificate, settings.client_key, password="")
         except OSError as error:
             names = "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE or _CLIENT_KEY"
-            raise ValueError(f"{names} cannot be read: {_reason(error)}") from None
+            raise ValueError(f"{names} cannot be read: {_explain(error)}") from None
     return HTTPSConnection(url.host, url.port, context=context)
 
 
-def _reason(error: Exception) -> str:
+def _explain(error: Exception) -> str:
     if isinstance(error, HTTPException) and not isinstance(error, OSError):
         return "what came back is no HTTP"
     if isinstance(error, FileNotFoundError):
@@ -195,7 +196,7 @@ def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
-def _left(deadline: float) -> float:
+def _count_left(deadline: float) -> float:
     """Return how many seconds are left.
 
     Raises:
@@ -211,15 +212,15 @@ class _Wire:
 
     def __init__(self, wire: socket.socket) -> None:
         self._socket = wire
-        #: A time of the monotonic clock.
-        self.deadline = 0.0
+        #: A time of the monotonic clock; whoever uses it sets one first.
+        self.deadline: float
 
     def allow(self) -> None:
         """Let the next operation take as long as there is time."""
-        self._socket.settimeout(_left(self.deadline))
+        self._socket.settimeout(_count_left(self.deadline))
 
     def has_spoken(self) -> bool:
-        """Tell whether there is something to read already, an end too."""
+        """Return whether there is something to read already, an end too."""
         return bool(select.select([self._socket], [], [], 0)[0])
 
     def sendall(self, data: bytes) -> None:
@@ -268,7 +269,7 @@ class _Reader(io.RawIOBase):
 
 
 class _Response(HTTPResponse):
-    """An answer that is not one of those that come before it; `http.client` passes over 100 alone."""
+    """An answer that is not one of those that come before it; `http.client` skips 100 alone."""
 
     def begin(self) -> None:
         super().begin()

@@ -1,6 +1,6 @@
 """OpenTelemetry's variables of the environment that say how spans are sent.
 
-Owns what each has to be; one that is unusable is said and passed over, and what a secret one holds is never shown.
+Owns what each has to be; one that is unusable is reported and ignored, and what a secret one holds is never shown.
 Source: OpenTelemetry, protocol/exporter; configuration/sdk-environment-variables, Batch Span Processor;
 configuration/common, where a timeout of 0 is none; resource/sdk, for a list of pairs.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from ..errors import quoted
+from ..words import WholeNumber, quote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Settings(NamedTuple):
     batch_size: int
 
 
-def pairs_in(text: str) -> dict[str, str]:
+def read_pairs(text: str) -> dict[str, str]:
     """Read `key=value,key=value`, percent-encoded.
 
     An equals sign in a value is taken as it is: there is no doubt what it means.
@@ -63,27 +63,27 @@ def pairs_in(text: str) -> dict[str, str]:
     for pair in text.split(","):
         if not pair.strip():
             continue
-        key, equals, value = (_percent_decoded(part.strip()) for part in pair.partition("="))
+        key, equals, value = (_decode_percent(part.strip()) for part in pair.partition("="))
         if not (key and equals):
-            raise ValueError(f"{quoted(pair.strip())} is no key=value")
+            raise ValueError(f"{quote(pair.strip())} is no key=value")
         found[key] = value
     return found
 
 
-def settings_in(environment: Mapping[str, str], say: Callable[[str], None]) -> Settings:
+def read_settings(environment: Mapping[str, str], say: Callable[[str], None]) -> Settings:
     """Read the settings; of several variables for one, the first that is usable counts.
 
     Args:
         environment: the variables.
-        say: takes a sentence about a variable that is passed over.
+        say: takes a sentence about a variable that is ignored.
     """
-    settings = Settings(**{name: _first(*row, environment, say) for name, row in SETTINGS.items()})
+    settings = Settings(**{name: _read_first(*row, environment, say) for name, row in SETTINGS.items()})
     if settings.client_key and not settings.client_certificate:
-        say("OTEL_EXPORTER_OTLP_CLIENT_KEY is passed over: there is no OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE")
+        say("OTEL_EXPORTER_OTLP_CLIENT_KEY is ignored: there is no OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE")
     return settings
 
 
-def _first(
+def _read_first(
     variables: tuple[str, ...],
     read: Callable[[str], Any],
     default: Any,
@@ -95,11 +95,11 @@ def _first(
             try:
                 return read(value)
             except ValueError as error:
-                say(f"{variable} is passed over: {error}")
+                say(f"{variable} is ignored: {error}")
     return default
 
 
-def _percent_decoded(text: str) -> str:
+def _decode_percent(text: str) -> str:
     """Decode percent-encoded UTF-8.
 
     Raises:
@@ -109,12 +109,12 @@ def _percent_decoded(text: str) -> str:
         data = text.encode(errors="surrogateescape")
         return _PERCENT.sub(lambda escape: bytes((int(escape[1] or b"", 16),)), data).decode()
     except ValueError:
-        raise ValueError(f"{quoted(text)} is no percent-encoded UTF-8") from None
+        raise ValueError(f"{quote(text)} is no percent-encoded UTF-8") from None
 
 
-def _headers(text: str) -> dict[str, str]:
+def _read_headers(text: str) -> dict[str, str]:
     try:
-        headers = pairs_in(text)
+        headers = read_pairs(text)
     except ValueError:
         # Without the reason, which shows what may be a secret.
         raise ValueError("it must be key=value,key=value, percent-encoded") from None
@@ -122,46 +122,49 @@ def _headers(text: str) -> dict[str, str]:
         if not (_NAME.fullmatch(name) and _VALUE.fullmatch(value)):
             raise ValueError("it must hold names and values that an HTTP header may have")
         if name.lower() in _OWN_HEADERS:
-            raise ValueError(f"{quoted(name)} is not to be changed")
+            raise ValueError(f"{quote(name)} is not to be changed")
     return headers
 
 
-def _number(least: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        if text.isascii() and text.isdigit() and least <= int(text) <= MAX_NUMBER:
-            return int(text)
-        raise ValueError(f"it must be a whole number from {least} to {MAX_NUMBER}, not {quoted(text)}")
-
-    return read
-
-
-def _seconds(text: str) -> float:
-    return _number(0)(text) / 1000
+def _read_number(text: str, least: int = 0) -> int:
+    wanted = WholeNumber(least, MAX_NUMBER)
+    number = wanted.read(text)
+    if number is None:
+        raise ValueError(f"it must be {wanted.expected}, not {quote(text)}")
+    return number
 
 
-def _timeout(text: str) -> float:
-    return _seconds(text) or MAX_NUMBER / 1000
+def _read_size(text: str) -> int:
+    return _read_number(text, least=1)
 
 
-def _is_gzip(text: str) -> bool:
+def _read_seconds(text: str) -> float:
+    return _read_number(text) / 1000
+
+
+def _read_timeout(text: str) -> float:
+    return _read_seconds(text) or MAX_NUMBER / 1000
+
+
+def _read_is_gzip(text: str) -> bool:
     if text.lower() in ("gzip", "none"):
         return text.lower() == "gzip"
-    raise ValueError(f"it must be gzip or none, not {quoted(text)}")
+    raise ValueError(f"it must be gzip or none, not {quote(text)}")
 
 
-def _otlp(name: str) -> tuple[str, str]:
+def _name_variables(name: str) -> tuple[str, str]:
     return f"OTEL_EXPORTER_OTLP_TRACES_{name}", f"OTEL_EXPORTER_OTLP_{name}"
 
 
 #: For each setting its variables, what reads them, and what holds where none is set.
 SETTINGS: dict[str, tuple[tuple[str, ...], Callable[[str], Any], Any]] = {
-    "headers": (_otlp("HEADERS"), _headers, {}),
-    "timeout": (_otlp("TIMEOUT"), _timeout, 10.0),
-    "gzip": (_otlp("COMPRESSION"), _is_gzip, False),
-    "certificate": (_otlp("CERTIFICATE"), str, None),
-    "client_key": (_otlp("CLIENT_KEY"), str, None),
-    "client_certificate": (_otlp("CLIENT_CERTIFICATE"), str, None),
-    "delay": (("OTEL_BSP_SCHEDULE_DELAY",), _seconds, 5.0),
-    "queue_size": (("OTEL_BSP_MAX_QUEUE_SIZE",), _number(1), 2_048),
-    "batch_size": (("OTEL_BSP_MAX_EXPORT_BATCH_SIZE",), _number(1), 512),
+    "headers": (_name_variables("HEADERS"), _read_headers, {}),
+    "timeout": (_name_variables("TIMEOUT"), _read_timeout, 10.0),
+    "gzip": (_name_variables("COMPRESSION"), _read_is_gzip, False),
+    "certificate": (_name_variables("CERTIFICATE"), str, None),
+    "client_key": (_name_variables("CLIENT_KEY"), str, None),
+    "client_certificate": (_name_variables("CLIENT_CERTIFICATE"), str, None),
+    "delay": (("OTEL_BSP_SCHEDULE_DELAY",), _read_seconds, 5.0),
+    "queue_size": (("OTEL_BSP_MAX_QUEUE_SIZE",), _read_size, 2_048),
+    "batch_size": (("OTEL_BSP_MAX_EXPORT_BATCH_SIZE",), _read_size, 512),
 }

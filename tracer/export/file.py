@@ -1,7 +1,7 @@
 """Ended spans in a file, for OpenTelemetry's backends.
 
-Owns the exported file: a span is in it, in a whole line, before anybody is told of its end.  What the line says is up to
-`otlp.py`.  Imported only where `--export` asks for it.
+Owns the exported file: a span is in it, in a whole line, before its sender reads that it has ended.  What the line says
+is decided in `otlp.py`.  Imported only where `--export` asks for it.
 Traps: a disk can fill up in the middle of a line; the file can be moved away or cut to nothing while it is written to.
 """
 
@@ -12,10 +12,9 @@ import os
 import stat
 from collections import deque
 
-from ..errors import quoted_path, were
-from ..process import open_to_append
-from ..trace_context import SAMPLED
-from .otlp import ended, lines
+from ..machine import open_to_append
+from ..words import count, quote_path
+from .otlp import end_copy, write_lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from ..span import Span
     from .otlp import Line, Resources
 
-#: Spans that the file did not take are kept up to this many bytes of lines; past it the newcomers are lost.
+#: Spans that the file did not take are kept up to this many bytes of lines; past it new spans are lost.
 UNSAVED_BYTES = 1 << 23
 
 _STREAMS = ("stdin, which is read", "stdout, which carries the replies alone", "stderr, which is for sentences")
@@ -46,7 +45,7 @@ class FileExporter:
         self._path = path
         self._say = say
         self._resources = resources
-        self._take(_opened_for_reader(path, say))
+        self._take(_open_for_reader(path, say))
         self._ended: list[Span] = []
         # Lines that the file did not take, and the bytes in them.
         self._unsaved: deque[Line] = deque()
@@ -57,9 +56,8 @@ class FileExporter:
         self._is_failing = False
 
     def add(self, span: Span) -> None:
-        """Take an ended span, for the next flush; one whose trace is not sampled is passed over."""
-        if span.flags & SAMPLED:
-            self._ended.append(span)
+        """Take an ended span, for the next flush."""
+        self._ended.append(span)
 
     def flush(self) -> None:
         """Write the spans that were added; what the file does not take is kept and tried again with the next ones."""
@@ -73,16 +71,16 @@ class FileExporter:
         Args, Returns: see `Exporter`.
         """
         self.flush()
-        self._save(ended(span, now_us, why) for span in open_spans if span.flags & SAMPLED)
+        self._save(end_copy(span, now_us, why) for span in open_spans)
         self._write_unsaved()
         self._close()
         lost = self._lost + sum([line.spans for line in self._unsaved])
         if lost:
-            self._say(f"{were(lost, 'span')} lost: {quoted_path(self._path)} took no more")
+            self._say(f"{count(lost, 'span', 'was')} lost: {quote_path(self._path)} took no more")
         return lost + self._doubtful
 
     def _save(self, spans: Iterable[Span]) -> None:
-        for line in lines(spans, self._resources):
+        for line in write_lines(spans, self._resources):
             self._unsaved.append(line)
             self._unsaved_bytes += len(line.data)
             self._write_unsaved()
@@ -98,7 +96,7 @@ class FileExporter:
                 self._unsaved_bytes -= len(self._unsaved.popleft().data)
         except OSError as error:
             if not self._is_failing:
-                self._say(f"cannot write {quoted_path(self._path)}: {error.strerror}; trying again with the next spans")
+                self._say(f"cannot write {quote_path(self._path)}: {error.strerror}; trying again with the next spans")
             self._is_failing = True
             while self._unsaved_bytes > UNSAVED_BYTES and len(self._unsaved) > 1:
                 line = self._unsaved.pop()
@@ -106,7 +104,7 @@ class FileExporter:
                 self._lost += line.spans
         else:
             if self._is_failing:
-                self._say(f"{quoted_path(self._path)} takes spans again")
+                self._say(f"{quote_path(self._path)} takes spans again")
             self._is_failing = False
 
     def _follow(self) -> None:
@@ -119,7 +117,7 @@ class FileExporter:
                 return
         except OSError:
             pass
-        descriptor = _opened(self._path)
+        descriptor = _open(self._path)
         self._close()
         self._take(descriptor)
 
@@ -140,7 +138,7 @@ class FileExporter:
         except OSError as error:
             self._doubtful += self._written
             self._say(
-                f"cannot close {quoted_path(self._path)}: {error.strerror}; {self._written} of its spans may be lost"
+                f"cannot close {quote_path(self._path)}: {error.strerror}; {self._written} of its spans may be lost"
             )
 
     def _append(self, line: bytes) -> None:
@@ -168,18 +166,18 @@ class FileExporter:
         self._torn = True
 
 
-def _opened_for_reader(path: str, say: Callable[[str], None]) -> int:
-    """Open a file as `_opened` does, but wait for the reader of a named pipe, and say so."""
+def _open_for_reader(path: str, say: Callable[[str], None]) -> int:
+    """Open a file as `_open` does, but wait for the reader of a named pipe, and say so."""
     try:
-        return _opened(path)
+        return _open(path)
     except OSError as error:
         if error.errno != errno.ENXIO or not stat.S_ISFIFO(os.stat(path).st_mode):
             raise
-    say(f"waiting until somebody reads {quoted_path(path)}, which is a named pipe")
-    return _opened(path, waits=True)
+    say(f"waiting until somebody reads {quote_path(path)}, which is a named pipe")
+    return _open(path, waits=True)
 
 
-def _opened(path: str, waits: bool = False) -> int:
+def _open(path: str, waits: bool = False) -> int:
     """Open a file to append to, and return its descriptor.
 
     Raises:
@@ -197,7 +195,7 @@ def _opened(path: str, waits: bool = False) -> int:
 
 
 def _ends_whole(path: str) -> bool:
-    """Tell whether a file ends with a whole line; one that may not be read is taken not to."""
+    """Return whether a file ends with a whole line; one that may not be read is taken not to."""
     try:
         with open(path, "rb", buffering=0) as file:
             file.seek(-1, os.SEEK_END)

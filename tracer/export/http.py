@@ -17,11 +17,10 @@ from random import uniform
 from threading import Condition, Thread
 from time import monotonic
 
-from ..errors import quoted, were
-from ..process import leave_signals_to_others
-from ..trace_context import SAMPLED
+from ..machine import leave_signals_to_others
+from ..words import count, quote
 from .connection import Connection, read_url
-from .otlp import ended, lines
+from .otlp import end_copy, write_lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,8 +36,10 @@ if TYPE_CHECKING:
 REQUEST_BYTES = 1 << 20
 #: What is tried again: no answer (0), and what OTLP calls retryable.
 TRANSIENT = {0, 429, 502, 503, 504}
-#: Seconds before the first further try; see `backoff`.
+#: Seconds before the first further try; see `choose_delay`.
 RETRY_SECONDS = 0.5
+#: What the program gzip takes, too; Python would take 9, which is slow.
+GZIP_LEVEL = 6
 
 
 class HttpExporter:
@@ -55,7 +56,7 @@ class HttpExporter:
 
     def __init__(self, url: str, settings: Settings, resources: Resources, say: Callable[[str], None]) -> None:
         target = read_url(url)
-        self._name = quoted(target.shown)
+        self._name = quote(target.shown)
         self._say = say
         self._settings = settings
         self._batch_size = min(settings.batch_size, settings.queue_size)
@@ -70,19 +71,14 @@ class HttpExporter:
         self._is_out = False
         # How many tries in a row have failed; times of the monotonic clock: when to try again, and when to give up.
         self._failures = 0
-        self._next_try = 0.0
+        self._next_try = -math.inf
         self._end = math.inf
-        self._last_told = ""
+        self._last_said: str | None = None
         self._thread = Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def add(self, span: Span) -> None:
-        """Take an ended span; wait for room if there is none but a backend that answers, else the span is lost.
-
-        A span whose trace is not sampled is passed over.
-        """
-        if not span.flags & SAMPLED:
-            return
+        """Take an ended span; wait for room if there is none but a backend that answers, else the span is lost."""
         self._came += 1
         with self._changed:
             if self._is_full():
@@ -101,7 +97,7 @@ class HttpExporter:
 
         Args, Returns: see `Exporter`.
         """
-        left = [ended(span, now_us, why) for span in open_spans if span.flags & SAMPLED]
+        left = [end_copy(span, now_us, why) for span in open_spans]
         self._came += len(left)
         with self._changed:
             self._queue.extend(left)
@@ -111,7 +107,7 @@ class HttpExporter:
         self._thread.join(self._settings.timeout + 1)
         lost = self._came - self._taken
         if lost:
-            self._say(f"{were(lost, 'span')} lost on the way to {self._name}")
+            self._say(f"{count(lost, 'span', 'was')} lost on the way to {self._name}")
         return lost
 
     def _is_full(self) -> bool:
@@ -123,11 +119,11 @@ class HttpExporter:
         leave_signals_to_others()
         try:
             while batch := self._next_batch():
-                for line in lines(batch, self._resources, self._batch_size, REQUEST_BYTES):
+                for line in write_lines(batch, self._resources, self._batch_size, REQUEST_BYTES):
                     self._deliver(line)
         finally:
-            # Nobody waits for a thread that has ended, be it by a bug.
-            self._set_out(True)
+            # Nobody waits for a thread that has ended, also where a bug has ended it.
+            self._note_outage(True)
             self._connection.close()
 
     def _next_batch(self) -> list[Span]:
@@ -149,7 +145,7 @@ class HttpExporter:
 
         A backend that cannot even be connected to has seen no line, and costs none.
         """
-        body = gzip.compress(line.data, 6) if self._settings.gzip else line.data
+        body = gzip.compress(line.data, GZIP_LEVEL) if self._settings.gzip else line.data
         deadline = math.inf
         while self._may_try(deadline):
             deadline = min(deadline, monotonic() + self._settings.timeout)
@@ -158,14 +154,14 @@ class HttpExporter:
                 self._settle(answer, line.spans)
                 return
             self._failures += 1
-            self._next_try = monotonic() + (answer.retry_after or backoff(self._failures))
+            self._next_try = monotonic() + (answer.retry_after or choose_delay(self._failures))
             if not answer.was_reached:
                 deadline = math.inf
             if not (answer.status and self._next_try < min(deadline, self._end)):
                 self._begin_outage(answer)
 
     def _may_try(self, deadline: float) -> bool:
-        """Wait until the backend may be asked again; tell whether that is in time."""
+        """Wait until the backend may be asked again; return whether that is in time."""
         with self._changed:
             while monotonic() < self._next_try < min(deadline, self._end):
                 self._changed.wait(self._next_try - monotonic())
@@ -175,39 +171,39 @@ class HttpExporter:
         """Take note of an answer that is final."""
         self._failures = 0
         if self._is_out:
-            self._set_out(False)
+            self._note_outage(False)
             self._say(f"{self._name} answers again")
-        taken, told = 0, _told(answer)
+        taken, reason = 0, _explain(answer)
         if 200 <= answer.status < 300:
-            rejected, message = partial_success(answer.body, spans)
-            taken, told = spans - rejected, quoted(message) if rejected or message else ""
+            rejected, message = read_partial_success(answer.body, spans)
+            taken, reason = spans - rejected, quote(message) if rejected or message else ""
         self._taken += taken
-        sentence = f"{self._name} took {taken} of {spans} spans: {told}"
-        # Once, as long as nothing else is to be told.
-        if told and sentence != self._last_told:
+        sentence = f"{self._name} took {taken} of {spans} spans: {reason}"
+        # Once, as long as there is nothing else to say.
+        if reason and sentence != self._last_said:
             self._say(sentence)
-            self._last_told = sentence
+            self._last_said = sentence
 
     def _begin_outage(self, answer: Answer) -> None:
         if not self._is_out:
-            self._set_out(True)
-            self._say(f"cannot send spans to {self._name}: {_told(answer)}")
+            self._note_outage(True)
+            self._say(f"cannot send spans to {self._name}: {_explain(answer)}")
 
-    def _set_out(self, is_out: bool) -> None:
+    def _note_outage(self, is_out: bool) -> None:
         with self._changed:
             self._is_out = is_out
             self._changed.notify_all()
 
 
-def backoff(failures: int) -> float:
+def choose_delay(failures: int) -> float:
     """Return how many seconds to wait after so many failures in a row: twice as long each time, up to eight times.
 
-    Give or take a fifth, lest many nodes come back at the same moment.
+    Plus or minus 20 %, so that many nodes do not come back at the same moment.
     """
     return RETRY_SECONDS * (1 << min(failures - 1, 3)) * uniform(0.8, 1.2)  # noqa: S311 - no secret
 
 
-def partial_success(body: bytes, spans: int) -> tuple[int, str]:
+def read_partial_success(body: bytes, spans: int) -> tuple[int, str]:
     """Read what a backend says of the spans that it took: how many of them it rejected, and its message."""
     try:
         said = json.loads(body)["partialSuccess"]
@@ -218,6 +214,6 @@ def partial_success(body: bytes, spans: int) -> tuple[int, str]:
         return 0, ""
 
 
-def _told(answer: Answer) -> str:
+def _explain(answer: Answer) -> str:
     text = answer.body.decode(errors="replace").strip()
-    return f"{answer.reason}: {quoted(text)}" if text else answer.reason
+    return f"{answer.reason}: {quote(text)}" if text else answer.reason

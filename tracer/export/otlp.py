@@ -17,14 +17,14 @@ from typing import NamedTuple
 
 from ..span import KINDS, STATUSES
 from ..version import __version__
-from .environment import pairs_in
+from .environment import read_pairs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from typing import Any, Callable
 
-    from ..span import Attributes, Event, Link, Span
+    from ..span import Attributes, Link, Span
 
     #: An OTLP message as `json.dumps` takes it.
     Message = dict[str, Any]
@@ -44,9 +44,12 @@ _NO_REMOTE_PARENT = 0x100
 #: The ranges of protobuf's integers.
 MIN_INT64, MAX_INT64, MAX_UINT64 = -(1 << 63), (1 << 63) - 1, (1 << 64) - 1
 _MAX_UINT32 = (1 << 32) - 1
+#: Microseconds whose nanoseconds 64 bits hold.
+_MAX_US = MAX_UINT64 // 1000
 
 # The messages are built here, and none holds itself, so that need not be checked.
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+_KIND_NUMBERS = {kind: number for number, kind in enumerate(KINDS, 1)}
 _SCOPE = {"name": "tracer", "version": __version__}
 
 # An escape in a JSON text: a pair of surrogates, a lone one, or any other.
@@ -56,7 +59,7 @@ _ESCAPE = re.compile(r"\\(?:ud[89ab]..\\ud[c-f]..|(ud[89a-f]..)|.)")
 # -- OTLP's messages --
 
 
-def encoded(message: Message) -> str:
+def encode(message: Message) -> str:
     """Write a message as JSON; lone surrogates in it become U+FFFD."""
     text = _encode(message)
     if "\\ud" in text:
@@ -64,63 +67,69 @@ def encoded(message: Message) -> str:
     return text
 
 
-def traces_data(spans: list[Span], resources: Resources) -> Message:
+def build_traces_data(spans: list[Span], resources: Resources) -> Message:
     """Build the message that is a line of the file: the spans of each service, with its resource."""
     by_service: dict[str | None, list[Message]] = {}
     for span in spans:
-        by_service.setdefault(span.return_address.src, []).append(span_message(span))
+        by_service.setdefault(span._service, []).append(build_span(span))
     return {
         "resourceSpans": [
-            {"resource": resources.message(service), "scopeSpans": [{"scope": _SCOPE, "spans": messages}]}
+            {"resource": resources.build(service), "scopeSpans": [{"scope": _SCOPE, "spans": messages}]}
             for service, messages in by_service.items()
         ]
     }
 
 
-def span_message(span: Span) -> Message:
+def build_span(span: Span) -> Message:
     """Build a span; the end of one that is open is 0, which in OTLP is a time that is not known."""
-    parent = {} if span.parent is None else {"parentSpanId": f"{span.parent.hex_id:016x}"}
-    return {
-        "traceId": f"{span.trace_id:032x}",
-        "spanId": f"{span.hex_id:016x}",
-        **parent,
-        "flags": span.flags if parent else span.flags | _NO_REMOTE_PARENT,
-        "name": span.name,
-        "kind": 1 + KINDS.index(span.kind),
-        "startTimeUnixNano": _nanoseconds(span.start_us),
-        "endTimeUnixNano": _nanoseconds(0 if span.end_us is None else span.end_us),
-        **_attributes(span.attributes),
-        **_repeated("events", [event_message(event) for event in span.events], span.dropped_events),
-        **_repeated("links", [link_message(link) for link in span.links], span.dropped_links),
-        "status": status_message(span.status, span.error),
-    }
+    parent = span._parent
+    message: Message = {"traceId": f"{span._trace_id:032x}", "spanId": f"{span._hex_id:016x}"}
+    if parent is not None:
+        message["parentSpanId"] = f"{parent.hex_id:016x}"
+    message["flags"] = span._flags if parent is not None else span._flags | _NO_REMOTE_PARENT
+    message["name"] = span._name
+    message["kind"] = _KIND_NUMBERS[span._kind]
+    message["startTimeUnixNano"] = _to_nanoseconds(span._start_us)
+    message["endTimeUnixNano"] = _to_nanoseconds(span._end_us or 0)
+    _add_attributes(message, span._attributes)
+    if span._events:
+        message["events"] = span._map_events(build_event)
+    if span._dropped_events:
+        message["droppedEventsCount"] = _bound_count(span._dropped_events)
+    if span._links:
+        message["links"] = list(map(build_link, span._links))
+    if span._dropped_links:
+        message["droppedLinksCount"] = _bound_count(span._dropped_links)
+    message["status"] = build_status(span._status, span._error)
+    return message
 
 
-def ended(span: Span, now_us: int, why: str) -> Span:
+def end_copy(span: Span, now_us: int, why: str) -> Span:
     """Return a copy of an open span that has ended by an error: the span itself is still listed and drawn as open."""
     copied = copy(span)
-    copied.end_us = max(now_us, span.start_us)
-    copied.status, copied.error = "ERROR", why
+    copied._end_us = max(now_us, span.start_us)
+    copied._status, copied._error = "ERROR", why
     return copied
 
 
-def event_message(event: Event) -> Message:
+def build_event(name: str, timestamp_us: int, attributes: Attributes | None) -> Message:
     """Build an event."""
-    return {"timeUnixNano": _nanoseconds(event.timestamp_us), "name": event.name, **_attributes(event.attributes)}
+    message: Message = {"timeUnixNano": _to_nanoseconds(timestamp_us), "name": name}
+    _add_attributes(message, attributes)
+    return message
 
 
-def link_message(link: Link) -> Message:
+def build_link(link: Link) -> Message:
     """Build a link."""
     context = link.context
-    return {
-        "traceId": f"{context.trace_id:032x}",
-        "spanId": f"{context.hex_id:016x}",
-        **_attributes(link.attributes),
-        **({"flags": context.flags} if context.flags else {}),
-    }
+    message: Message = {"traceId": f"{context.trace_id:032x}", "spanId": f"{context.hex_id:016x}"}
+    _add_attributes(message, link.attributes)
+    if context.flags:
+        message["flags"] = context.flags
+    return message
 
 
-def status_message(status: str, error: str | None) -> Message:
+def build_status(status: str, error: str | None) -> Message:
     """Build a status; UNSET is an empty one."""
     message: Message = {} if error is None else {"message": error}
     if status != "UNSET":
@@ -128,18 +137,18 @@ def status_message(status: str, error: str | None) -> Message:
     return message
 
 
-def key_values(members: Mapping[str, Any], levels: int = LEVELS) -> list[Message]:
+def build_key_values(members: Mapping[str, Any], levels: int = LEVELS) -> list[Message]:
     """Build attributes, or the members of an object; keys stay unique, or a backend refuses the whole request."""
     # Keys may become one when their lone surrogates become U+FFFD; the last one counts.
-    unique = {key if key.isascii() else _whole(key): value for key, value in members.items()}
+    unique = {key if key.isascii() else _replace_surrogates(key): value for key, value in members.items()}
     # Not `"value":{}` for null, which says the same to protobuf: receivers in Rust refuse it.
     return [
-        {"key": key} if value is None else {"key": key, "value": any_value(value, levels)}
+        {"key": key} if value is None else {"key": key, "value": build_any_value(value, levels)}
         for key, value in unique.items()
     ]
 
 
-def any_value(value: Any, levels: int = LEVELS) -> Message:
+def build_any_value(value: Any, levels: int = LEVELS) -> Message:
     """Build a JSON value; what lies more than so many levels deep becomes a string of JSON."""
     if isinstance(value, str):
         return {"stringValue": value}
@@ -154,33 +163,31 @@ def any_value(value: Any, levels: int = LEVELS) -> Message:
     if not levels:
         return {"stringValue": json.dumps(value, ensure_ascii=False)}
     if isinstance(value, dict):
-        return {"kvlistValue": {"values": key_values(value, levels - 1)}}
-    return {"arrayValue": {"values": [any_value(item, levels - 1) for item in value]}}
+        return {"kvlistValue": {"values": build_key_values(value, levels - 1)}}
+    return {"arrayValue": {"values": [build_any_value(item, levels - 1) for item in value]}}
 
 
-def _whole(text: str) -> str:
+def _replace_surrogates(text: str) -> str:
     """Put U+FFFD in the place of each lone surrogate."""
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
-def _attributes(attributes: Attributes) -> Message:
+def _add_attributes(message: Message, attributes: Attributes | None) -> None:
     # Most messages have none, and this is on the way of every one.
-    if not (attributes or attributes.dropped):
-        return {}
-    return _repeated("attributes", key_values(attributes), attributes.dropped)
+    if attributes is not None:
+        if attributes:
+            message["attributes"] = build_key_values(attributes)
+        if attributes.dropped:
+            message["droppedAttributesCount"] = _bound_count(attributes.dropped)
 
 
-def _repeated(name: str, items: list[Message], dropped: int) -> Message:
-    """Build a repeated field, and the one that counts the items that were dropped."""
-    fields: Message = {name: items} if items else {}
-    if dropped:
-        fields[f"dropped{name.capitalize()}Count"] = min(dropped, _MAX_UINT32)
-    return fields
+def _bound_count(dropped: int) -> int:
+    return min(dropped, _MAX_UINT32)
 
 
-def _nanoseconds(time_us: int) -> str:
+def _to_nanoseconds(time_us: int) -> str:
     # A simulated clock may run on past what 64 bits hold.
-    return str(min(time_us * 1000, MAX_UINT64))
+    return str(time_us * 1000 if time_us <= _MAX_US else MAX_UINT64)
 
 
 # -- resources --
@@ -191,22 +198,22 @@ class Resources:
 
     Args:
         environment: the variables, among them OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES.
-        say: takes a sentence about a variable that is passed over.
+        say: takes a sentence about a variable that is ignored.
     """
 
     def __init__(self, environment: Mapping[str, str], say: Callable[[str], None]) -> None:
         self._others: dict[str, str] = {}
         try:
-            self._others = pairs_in(environment.get("OTEL_RESOURCE_ATTRIBUTES", ""))
+            self._others = read_pairs(environment.get("OTEL_RESOURCE_ATTRIBUTES", ""))
         except ValueError as error:
-            say(f"OTEL_RESOURCE_ATTRIBUTES is passed over: {error}")
+            say(f"OTEL_RESOURCE_ATTRIBUTES is ignored: {error}")
         named = self._others.pop("service.name", None)
         self._own = environment.get("OTEL_SERVICE_NAME") or named or "unknown_service"
 
-    def message(self, service: str | None) -> Message:
+    def build(self, service: str | None) -> Message:
         """Build the resource of a service; None is the node's own, for spans that came from nobody named."""
         name = self._own if service is None else service
-        return {"attributes": key_values({"service.name": name, **self._others})}
+        return {"attributes": build_key_values({"service.name": name, **self._others})}
 
 
 # -- lines --
@@ -219,7 +226,7 @@ class Line(NamedTuple):
     spans: int
 
 
-def lines(
+def write_lines(
     spans: Iterable[Span],
     resources: Resources,
     at_once: int = SPANS_AT_ONCE,
@@ -228,15 +235,15 @@ def lines(
     """Put spans together by the service that made them; yield lines of a bounded size."""
     rest = iter(spans)
     while batch := list(islice(rest, at_once)):
-        yield from _fitted(batch, resources, most_characters)
+        yield from _write_fitting(batch, resources, most_characters)
 
 
-def _fitted(spans: list[Span], resources: Resources, most_characters: int) -> Iterator[Line]:
+def _write_fitting(spans: list[Span], resources: Resources, most_characters: int) -> Iterator[Line]:
     """Write spans as one line, or where it would be too long as two, of half of them each."""
-    text = encoded(traces_data(spans, resources)) + "\n"
+    text = encode(build_traces_data(spans, resources)) + "\n"
     if len(text) <= most_characters or len(spans) == 1:
         yield Line(text.encode(), len(spans))
         return
     half = len(spans) // 2
-    yield from _fitted(spans[:half], resources, most_characters)
-    yield from _fitted(spans[half:], resources, most_characters)
+    yield from _write_fitting(spans[:half], resources, most_characters)
+    yield from _write_fitting(spans[half:], resources, most_characters)

@@ -1,10 +1,10 @@
-"""What a picture in a terminal is drawn with: characters, colours, and anybody's text made safe and cut to columns.
+"""What a picture in a terminal is drawn with: characters, colours, and text from outside, made safe and cut to columns.
 
 Owns how wide text is and which of it is shown; knows no span.
 A column is what a narrow character takes; wide ones (CJK, emoji) take two, combining ones none.
-Traps: terminals disagree about joined emoji and variation selectors, so the parts are shown and the joints left out;
-text from right to left is shown only where a word from left to right follows, which keeps a terminal from turning the
-rest of the line round.
+Traps: terminals disagree about joined emoji and variation selectors, so the parts are shown and the joiners left out.
+Text from right to left is shown only where a word from left to right follows: without that word, a terminal would write
+the rest of the line from right to left, too.
 Source: Unicode Standard Annexes 9 (bidirectional text) and 11 (East Asian width).
 """
 
@@ -33,43 +33,43 @@ class Alphabet(NamedTuple):
     #: Marks on a bar.
     event: str
     exception: str
-    #: Before a child, before the last one, before what is below a child that is not the last one, and in place of the
-    #: outermost of many levels.
+    #: The tree: before a child, before the last child, before what is below a child that is not the last one, and in place
+    #: of the outermost of many levels.
     branch: str
     corner: str
     guide: str
     deeper: str
-    #: In place of what was cut out.
+    #: In place of text that was cut out.
     ellipsis: str
 
-    def of_event(self, name: str) -> str:
+    def mark_of(self, event_name: str) -> str:
         """Return the mark of an event."""
-        return self.exception if name == "exception" else self.event
+        return self.exception if event_name == "exception" else self.event
 
 
 _BLOCKS = Alphabet("█", "▌", "▐", "░", "◆", "×", branch="├ ", corner="└ ", guide="│ ", deeper="…", ellipsis="…")
 _ASCII = Alphabet("=", "=", "=", ".", "*", "x", branch="|-", corner="`-", guide="| ", deeper="~", ellipsis="...")
 
-#: Most combining marks that are shown on one character: more of them run into the lines above and below.
+#: Most combining marks that are shown on one character: more of them reach into the lines above and below.
 _MARKS = 2
-#: Left out: joiners, variation selectors, skin tones.  Spelt out: flags, by their two letters.
+#: Characters that are left out: joiners, variation selectors, skin tones.  Flags are written as their two letters.
 _SIMPLER = {
     **dict.fromkeys([0x200C, 0x200D, *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0), *range(0x1F3FB, 0x1F400)]),
     **{0x1F1E6 + letter: chr(0x41 + letter) for letter in range(26)},
 }
-#: Characters that terminals give different columns to: parts of Hangul syllables, fillers, what Unicode 16 widened.
+#: Characters that are wide in some terminals only: parts of Hangul syllables, fillers, what Unicode 16 made wide.
 _UNSURE = frozenset(
     chain(
         *(range(0x1160, 0x1200), range(0xD7B0, 0xD800), (0x115F, 0x3164, 0xFFA0, 0x302E, 0x302F, 0x16FF0, 0x16FF1)),
         *(range(0x2630, 0x2638), range(0x268A, 0x2690), range(0x4DC0, 0x4E00), range(0x1D300, 0x1D380)),
     )
 )
-#: Characters looked at for each column of text: the marks that are shown, and as many that are left out.
+#: How many characters are read for each column of text: enough for the marks that are shown, and for some that are left out.
 _LOOKED_AT = 8
 
 
 class Pen:
-    """Writes text and bars.
+    """The writer of text and bars.
 
     Args:
         unicode: use block characters and any other that can be shown; else ASCII alone.
@@ -81,24 +81,30 @@ class Pen:
         self._unicode = unicode
         self._colour = colour
         self._right_to_left = right_to_left
-        #: What it draws with.
+        #: The characters that it draws with.
         self.alphabet = _BLOCKS if unicode else _ASCII
 
     @staticmethod
     def is_drawable(encoding: str) -> bool:
-        """Tell whether an encoding has the characters that a pen draws with beyond ASCII."""
+        """Return whether an encoding has all block characters that a pen draws with."""
         try:
             "".join(_BLOCKS).encode(encoding)
         except UnicodeEncodeError:
             return False
         return True
 
-    def painted(self, style: str, text: str) -> str:
-        """Return text in a style, which is the parameters of Select Graphic Rendition; an empty style is none."""
+    def paint(self, style: str, text: str) -> str:
+        """Return text in a style: the parameters of Select Graphic Rendition, or nothing for plain text."""
         return f"\x1b[{style}m{text}\x1b[0m" if self._colour and style else text
 
-    def bar(self, low: int, high: int, columns: int, is_open: bool) -> list[str]:
-        """Draw a bar from one half of a column to before another; return the characters of the columns."""
+    def draw_bar(self, low: int, high: int, columns: int, is_open: bool) -> list[str]:
+        """Draw a bar; return its characters, one a column.
+
+        Args:
+            low, high: where it begins and ends, in halves of a column; `high` no longer belongs to it.
+            columns: how many there are, bar and spaces together.
+            is_open: draw the bar of an open span, which has no half columns.
+        """
         first, last = low // 2, (high - 1) // 2
         cells = [" "] * columns
         cells[first : last + 1] = [self.alphabet.open if is_open else self.alphabet.full] * (last + 1 - first)
@@ -108,20 +114,21 @@ class Pen:
             cells[last] = self.alphabet.left
         return cells
 
-    def marked(self, style: str, bar: str, event_style: str, exception_style: str) -> str:
-        """Return a bar in a style, and the marks on it in theirs."""
+    def paint_bar(self, style: str, bar: str, event_style: str, exception_style: str) -> str:
+        """Return a bar in a style, and the marks on it in their own styles."""
         if not self._colour:
             return bar
-        for mark, own_style in ((self.alphabet.event, event_style), (self.alphabet.exception, exception_style)):
-            bar = bar.replace(mark, f"\x1b[0;{own_style}m{mark}\x1b[0;{style}m")
-        return self.painted(style, bar)
+        for mark, mark_style in ((self.alphabet.event, event_style), (self.alphabet.exception, exception_style)):
+            bar = bar.replace(mark, f"\x1b[0;{mark_style}m{mark}\x1b[0;{style}m")
+        return self.paint(style, bar)
 
-    def fitted(self, before: str, text: str, room: int) -> Text:
-        """Cut a text in its middle to columns, those of what stands before it and of the ellipsis included.
+    def fit(self, before: str, text: str, room: int) -> Text:
+        """Cut a text in its middle, so that it fits the room together with what stands before it.
 
         Args:
             before: known to be safe, and a column a character.
-            text: anybody's.
+            text: from outside, of any length.
+            room: columns.
         Returns:
             Both together.
         """
@@ -129,41 +136,48 @@ class Pen:
         if len(text) <= room and text.isascii() and text.isprintable():
             return Text(before + text, len(before) + len(text))
         most = _LOOKED_AT * room
-        pieces = self._pieces(text[:most]) + self._pieces(text[most:][-most:])
-        if len(text) > 2 * most or _filled(pieces, room) < len(pieces):
-            ellipsis = self._ellipsis(room)
-            tail = len(pieces) - _filled(pieces[::-1], (room - ellipsis.columns) // 3)
-            head = _filled(pieces[:tail], room - ellipsis.columns - _joined(pieces[tail:]).columns)
+        pieces = self._split(text[:most]) + self._split(text[most:][-most:])
+        if len(text) > 2 * most or _count_fitting(pieces, room) < len(pieces):
+            ellipsis = self._cut_ellipsis(room)
+            tail = len(pieces) - _count_fitting(pieces[::-1], (room - ellipsis.columns) // 3)
+            head = _count_fitting(pieces[:tail], room - ellipsis.columns - _join(pieces[tail:]).columns)
             pieces[head:tail] = [ellipsis]
-        line = _joined(pieces)
+        line = _join(pieces)
         return Text(before + line.shown, len(before) + line.columns)
 
-    def wrapped(self, text: str, room: int, most: int) -> list[str]:
-        """Break a text into at most so many lines of so many columns; a word is broken only where it must be."""
+    def wrap(self, text: str, room: int, most: int) -> list[str]:
+        """Break a text into lines, between words where that is possible.
+
+        Args:
+            text: from outside, of any length.
+            room: columns of a line.
+            most: lines; what does not fit in them is cut off.
+        """
         looked_at = _LOOKED_AT * room * most
-        rest = self._pieces(text[:looked_at])
+        rest = self._split(text[:looked_at])
         lines: list[Text] = []
         while len(lines) + 1 < most and rest:
-            end = _filled(rest, room)
+            end = _count_fitting(rest, room)
             if end < len(rest):
-                end = _word_end(rest, end)
-            lines.append(_joined(rest[:end]))
+                end = _find_word_end(rest, end)
+            lines.append(_join(rest[:end]))
             rest = rest[end:]
-        if _filled(rest, room) < len(rest) or len(text) > looked_at:
-            ellipsis = self._ellipsis(room)
-            rest = [*rest[: _filled(rest, room - ellipsis.columns)], ellipsis]
+        if _count_fitting(rest, room) < len(rest) or len(text) > looked_at:
+            ellipsis = self._cut_ellipsis(room)
+            rest = [*rest[: _count_fitting(rest, room - ellipsis.columns)], ellipsis]
         if rest or not lines:
-            lines.append(_joined(rest))
+            lines.append(_join(rest))
         return [line.shown.rstrip() for line in lines]
 
-    def _ellipsis(self, room: int) -> Text:
+    def _cut_ellipsis(self, room: int) -> Text:
+        """Return the ellipsis, or as much of it as fits."""
         shown = self.alphabet.ellipsis[:room]
         return Text(shown, len(shown))
 
-    def _pieces(self, text: str) -> list[Text]:
-        """Split a text into characters, each with the marks that combine with it; what cannot be shown is escaped."""
+    def _split(self, text: str) -> list[Text]:
+        """Split a text into characters, each with its combining marks; a character that cannot be shown is escaped."""
         if not self._unicode or text.isascii():
-            return _escaped(text)
+            return _escape(text)
         pieces: list[Text] = []
         marks = _MARKS
         for character in normalize("NFC", text).translate(_SIMPLER):
@@ -175,7 +189,7 @@ class Pen:
                 pieces.append(Text(character, 2 if east_asian_width(character) in ("W", "F") else 1))
                 marks = 0
             else:
-                pieces += _escaped(character)
+                pieces += _escape(character)
                 marks = _MARKS
         return pieces
 
@@ -185,20 +199,20 @@ class Pen:
         return self._right_to_left or bidirectional(character) not in ("R", "AL", "AN")
 
 
-def _escaped(text: str) -> list[Text]:
-    """Write a text in ASCII, with escapes like those of Python; an escape is one piece."""
-    return [Text(shown, len(shown)) for shown in map(_in_ascii, text)]
+def _escape(text: str) -> list[Text]:
+    """Split a text into characters; one that is not printable ASCII becomes an escape, as in Python, in one piece."""
+    return [Text(shown, len(shown)) for shown in map(_escape_character, text)]
 
 
-def _in_ascii(character: str) -> str:
+def _escape_character(character: str) -> str:
     if character.isascii() and character.isprintable():
         return character
-    # A break of a line, or a space of another kind, has nothing to hide.
+    # Ends of lines and other kinds of space: the text says the same with a plain space, so no escape is needed.
     return " " if character.isspace() else character.encode("unicode_escape").decode()
 
 
-def _filled(pieces: list[Text], room: int) -> int:
-    """Return the index of the first piece that no longer fits the room."""
+def _count_fitting(pieces: list[Text], room: int) -> int:
+    """Return how many of the pieces fit the room, counted from the first."""
     for index, piece in enumerate(pieces):
         room -= piece.columns
         if room < 0:
@@ -206,13 +220,13 @@ def _filled(pieces: list[Text], room: int) -> int:
     return len(pieces)
 
 
-def _word_end(pieces: list[Text], end: int) -> int:
-    """Return where the last whole word before `end` ends, with the space behind it; `end` if there is none."""
+def _find_word_end(pieces: list[Text], end: int) -> int:
+    """Return where the last whole word before `end` ends, with the space after it; `end` if there is none."""
     for index in range(end + 1, 0, -1):
         if pieces[index - 1].shown == " ":
             return index
     return end
 
 
-def _joined(pieces: list[Text]) -> Text:
+def _join(pieces: list[Text]) -> Text:
     return Text("".join([piece.shown for piece in pieces]), sum([piece.columns for piece in pieces]))

@@ -1,4 +1,4 @@
-"""What stdin, stdout and the signals have in common on every machine."""
+"""What stdin, stdout and the signals have in common on every system."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 #: How much is read at once: what a pipe holds on Linux.
 CHUNK_BYTES = 65_536
-#: Signals that come within this time after the first are taken for it: a terminal and a wrapper both send theirs.
-GRACE_SECONDS = 1.0
+#: Signals that come so soon after the first one are taken for it: a terminal and a wrapper both send theirs.
+SAME_SIGNAL_SECONDS = 1.0
 
 
 class EndedBySignal:
-    """What a signal ends in order, the first time; later than `GRACE_SECONDS` after it another one ends the process.
+    """What a signal ends in order, the first time; another one, if it is not taken for the first, ends the process.
 
     Args:
         numbers: the signals; one that was ignored at start stays so, as `nohup` and a shell's `trap '' INT` mean it.
@@ -25,24 +25,26 @@ class EndedBySignal:
 
     def __init__(self, *numbers: signal.Signals) -> None:
         self._handled = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
-        self._came = 0.0
-        #: The signal that came first; 0 if none did.
+        #: The signal that came first, 0 if none did; and when it came, by the monotonic clock.
         self.signal = 0
+        self._came: float
 
     def __enter__(self) -> None:
         for number in self._handled:
             signal.signal(number, self._handle)
 
     def __exit__(self, *exception: object) -> None:
+        # What is left is the end of the process.  After a first signal no other one may change the exit code.
         for number in self._handled:
-            signal.signal(number, signal.SIG_DFL)
+            signal.signal(number, signal.SIG_IGN if self.signal else signal.SIG_DFL)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         now = time.monotonic()
         if not self.signal:
-            self.signal, self._came = number, now
+            # In this order, for the next signal may come in between.
+            self._came, self.signal = now, number
             self._stop()
-        elif now - self._came >= GRACE_SECONDS:
+        elif now - self._came >= SAME_SIGNAL_SECONDS:
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
 

@@ -6,8 +6,7 @@ Owns the defaults, which are all there is without arguments.  Read next: `comman
 from __future__ import annotations
 
 from ..clock import TICK_US
-from ..limits import ENDED_SPANS, OPEN_SPANS
-from ..lines import MAX_LINE_BYTES
+from ..limits import ENDED_SPANS, MAX_LINE_BYTES, OPEN_SPANS
 
 
 class Options:

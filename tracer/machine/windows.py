@@ -16,7 +16,7 @@ import threading
 
 from .streams import CHUNK_BYTES, EndedBySignal
 
-# For type checkers, which pass over what cannot be reached.
+# For type checkers, which skip what cannot be reached.
 assert sys.platform == "win32"  # noqa: S101
 
 TYPE_CHECKING = False
@@ -102,7 +102,7 @@ def open_to_append(path: str, waits: bool) -> int:
 
 
 def takes_escapes(descriptor: int) -> bool:
-    """Tell whether it is a console that takes escape sequences; it is told to, as not every one does by itself.
+    """Return whether it is a console that takes escape sequences; it is asked to, for not every one does by itself.
 
     Source: Microsoft, Console Virtual Terminal Sequences.
     """

@@ -16,9 +16,9 @@ import signal
 import sys
 import time
 
-from .streams import CHUNK_BYTES, GRACE_SECONDS, EndedBySignal
+from .streams import CHUNK_BYTES, EndedBySignal
 
-# For type checkers, which pass over what cannot be reached.
+# For type checkers, which skip what cannot be reached.
 assert sys.platform != "win32"  # noqa: S101
 
 TYPE_CHECKING = False
@@ -27,9 +27,12 @@ if TYPE_CHECKING:
 
 #: What a person does who has no more to type.
 END_OF_INPUT = "Ctrl-D ends"
-#: How long stdout's reader has at least for what was held back, however long the spans take that go out first; and how long
-#: what goes together takes to come.
-MOMENT_SECONDS = 0.1
+#: How long after the signal stdout's reader has for what was held back.
+READER_SECONDS = 1.0
+#: How long it has at least, however long the spans take that go out first.
+LEAST_SECONDS = 0.1
+#: How long after a terminal that is closed has failed its SIGHUP may come.
+HANGUP_SECONDS = 0.1
 
 
 class Streams(EndedBySignal):
@@ -67,7 +70,7 @@ class Streams(EndedBySignal):
                 select.select([self._stdin], [], [])
             except OSError:
                 # A terminal that is closed fails a moment before its SIGHUP comes.
-                select.select([], [], [], MOMENT_SECONDS)
+                select.select([], [], [], HANGUP_SECONDS)
                 if not self.signal:
                     raise
                 return b""
@@ -80,7 +83,9 @@ class Streams(EndedBySignal):
         """
         while data:
             try:
-                data = data[_write_some(data, self._stdout) :]
+                data = data[os.write(self._stdout, data) :]
+            except BlockingIOError:
+                select.select([], [self._stdout], [])
             except OSError as error:
                 # What stands in the place of stdout may not be written to.
                 if not self.signal or error.errno != errno.EBADF:
@@ -97,8 +102,8 @@ class Streams(EndedBySignal):
         if self._held:
             held, self._held = b"".join(self._held), []
             signal.signal(signal.SIGALRM, lambda number, frame: self._put_away(self._stdout))
-            left = self._came + GRACE_SECONDS - time.monotonic()
-            signal.setitimer(signal.ITIMER_REAL, max(left, MOMENT_SECONDS), GRACE_SECONDS)
+            left = self._came + READER_SECONDS - time.monotonic()
+            signal.setitimer(signal.ITIMER_REAL, max(left, LEAST_SECONDS), READER_SECONDS)
             os.dup2(self._reader, self._stdout)
             self.write(held)
         if self._held:
@@ -119,7 +124,7 @@ def write_at_once(data: bytes, descriptor: int) -> int:
     waits as well.  To make the terminal itself non-blocking would harm everybody who shares it, so it is opened once more.
     Source: POSIX, write.
     """
-    opened = _opened_terminal(descriptor)
+    opened = _open_terminal(descriptor)
     try:
         if select.select([], [descriptor], [], 0)[1]:
             return os.write(descriptor if opened is None else opened, data[: select.PIPE_BUF])
@@ -145,21 +150,13 @@ def open_to_append(path: str, waits: bool) -> int:
 
 
 def takes_escapes(descriptor: int) -> bool:
-    """Tell whether it is a terminal that takes escape sequences."""
+    """Return whether it is a terminal that takes escape sequences."""
     return os.isatty(descriptor) and os.environ.get("TERM") != "dumb"
 
 
-def _opened_terminal(descriptor: int) -> int | None:
+def _open_terminal(descriptor: int) -> int | None:
     """Open the terminal that a descriptor is so that writing never waits, and that it does not become the process's own."""
     try:
         return os.open(os.ttyname(descriptor), os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
     except OSError:
         return None
-
-
-def _write_some(data: bytes, descriptor: int) -> int:
-    while True:
-        try:
-            return os.write(descriptor, data)
-        except BlockingIOError:
-            select.select([], [descriptor], [])

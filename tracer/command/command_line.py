@@ -11,10 +11,9 @@ import sys
 import textwrap
 
 from ..clock import TICK_US
-from ..errors import quoted
 from ..forms import MAX_TIMESTAMP_US, MESSAGES
-from ..limits import ENDED_SPANS, OPEN_SPANS
-from ..lines import MAX_LINE_BYTES
+from ..limits import ENDED_SPANS, MAX_LINE_BYTES, OPEN_SPANS
+from ..words import WholeNumber, quote
 from .options import Options
 
 TYPE_CHECKING = False
@@ -43,15 +42,13 @@ class _Value:
         """Read it, for argparse."""
         value = self._read(text)
         if value is None:
-            raise argparse.ArgumentTypeError(f"{_MUST_BE}{self.expected}, not {quoted(text)}")
+            raise argparse.ArgumentTypeError(f"{_MUST_BE}{self.expected}, not {quote(text)}")
         return value
 
 
-def _whole(least: int, most: int, help: str) -> _Value:
-    def read(text: str) -> int | None:
-        return int(text) if text.isascii() and text.isdigit() and least <= int(text) <= most else None
-
-    return _Value("N", f"a whole number from {least} to {most}", read, help)
+def _take_number(least: int, most: int, help: str) -> _Value:
+    number = WholeNumber(least, most)
+    return _Value("N", number.expected, number.read, help)
 
 
 #: How the sentence about a value begins, behind the name of its option.
@@ -62,9 +59,11 @@ _VALUES = {
         f"{{{','.join(_CLOCKS)}}}",
         f"one of {', '.join(_CLOCKS)}",
         lambda text: text if text in _CLOCKS else None,
-        "where time comes from; auto (default) is real if the first message is an init, else simulated",
+        "where time comes from; auto (default) is simulated, but real from the first init on if no span came before it",
     ),
-    "--tick-us": _whole(0, MAX_TIMESTAMP_US, f"microseconds that the simulated clock adds a line (default {TICK_US})"),
+    "--tick-us": _take_number(
+        0, MAX_TIMESTAMP_US, f"microseconds that the simulated clock adds a line (default {TICK_US})"
+    ),
     "--export": _Value(
         "FILE|URL",
         "a file or a URL (stdout is for the replies)",
@@ -76,18 +75,18 @@ _VALUES = {
         "FILE",
         "one or more files",
         str,
-        "draw the spans in files of OpenTelemetry JSON lines (- is stdin) on stdout, and serve nobody",
+        "draw the spans in files of OpenTelemetry JSON lines (- is stdin) on stdout, and exit",
         action="extend",
         nargs="+",
     ),
-    "--max-open-spans": _whole(1, sys.maxsize, f"spans that may be open at once (default {OPEN_SPANS})"),
-    "--keep-ended": _whole(0, sys.maxsize, f"ended spans that are kept for get_span (default {ENDED_SPANS})"),
-    "--max-line-bytes": _whole(1, sys.maxsize, f"longest line that is read (default {MAX_LINE_BYTES})"),
+    "--max-open-spans": _take_number(1, sys.maxsize, f"spans that may be open at once (default {OPEN_SPANS})"),
+    "--keep-ended": _take_number(0, sys.maxsize, f"ended spans that are kept for get_span (default {ENDED_SPANS})"),
+    "--max-line-bytes": _take_number(1, sys.maxsize, f"longest line that is read (default {MAX_LINE_BYTES})"),
 }
 #: The options that have none.
 _SWITCHES = {
     "--timeline": "draw the traces on stderr at the end of input",
-    "--verbose": "tell of every bad line, of what is passed over, how many lines came; with --timeline, of attributes and events",
+    "--verbose": "report every bad line, what is ignored, and how many lines came; with --timeline, list attributes and events",
     "--bash": "print the path of the library that traces a bash script, and exit",
 }
 _EPILOG = """\
@@ -101,7 +100,7 @@ an example (> marks what you type):
 messages:
 %s
 
-README.md tells what is in each message, what comes back, and all the rest.
+README.md says what is in each message, what comes back, and all the rest.
 """
 
 
@@ -111,32 +110,32 @@ def parse_options(arguments: list[str], version: str) -> Options:
     Raises:
         SystemExit: 2 after a bad option, with usage on stderr, and after a file; 0 after `--help` and `--version`.
     """
-    parser = _parser(version)
+    parser = _make_parser(version)
     try:
         # argparse sets a default only where the namespace has none, so those of Options stand, and what is set was given.
         options, rest = parser.parse_known_args(arguments, Options())
     except argparse.ArgumentError as error:
-        parser.error(_plain(error))
+        parser.error(_explain(error))
     if rest and rest[0] != "-" and rest[0].startswith("-"):
-        parser.error(f"there is no option {quoted(rest[0])}")
+        parser.error(f"there is no option {quote(rest[0])}")
     if rest:
         parser.exit(2, f"{parser.prog} reads from stdin: {parser.prog} < FILE\n")
     serving = sorted(vars(options).keys() - {"draw", "verbose"})
     if options.draw and serving:
-        parser.error(f"--draw serves nobody, so --{serving[0].replace('_', '-')} does not go with it")
+        parser.error(f"--draw draws and exits, so --{serving[0].replace('_', '-')} does not go with it")
     return options
 
 
-def bash_library() -> str:
+def find_bash_library() -> str:
     """Return the path of the library that traces a bash script."""
     return os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "trace.bash")
 
 
-def _parser(version: str) -> argparse.ArgumentParser:
+def _make_parser(version: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=_program(),
+        prog=_name_program(),
         description="Keeps spans for others: one JSON message a line on stdin, one JSON reply a line on stdout.",
-        epilog=_EPILOG % textwrap.indent(textwrap.fill(", ".join(MESSAGES), 76), "  "),
+        epilog=_EPILOG % textwrap.indent(textwrap.fill(", ".join(MESSAGES)), "  "),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
         exit_on_error=False,
@@ -149,13 +148,13 @@ def _parser(version: str) -> argparse.ArgumentParser:
     return parser
 
 
-def _program() -> str:
+def _name_program() -> str:
     """Return what was typed to start the node."""
     name = os.path.basename(sys.argv[0])
     return "python -m tracer" if name == "__main__.py" else name
 
 
-def _plain(error: argparse.ArgumentError) -> str:
+def _explain(error: argparse.ArgumentError) -> str:
     """Say plainly what argparse found wrong with an option: its value, that it has none, or that it has one."""
     option = str(error.argument_name)
     if error.message.startswith(_MUST_BE):

@@ -27,21 +27,18 @@ class Screen:
     def __init__(self, descriptor: int = 2) -> None:
         self._descriptor = descriptor
         self._tries = TRIES
+        stated = getattr(sys.stdout if descriptor == 1 else sys.stderr, "encoding", None) or "ascii"
         #: The encoding of what is written.
-        self.encoding = (
-            "ascii"
-            if _is_c_locale()
-            else getattr(sys.stdout if descriptor == 1 else sys.stderr, "encoding", None) or "ascii"
-        )
+        self.encoding = "ascii" if _is_c_locale() else stated
 
-    def encoded(self, text: str) -> bytes:
+    def encode(self, text: str) -> bytes:
         """Return the bytes of a text; what they do not have is shown by escapes."""
         return text.encode(self.encoding, "backslashreplace")
 
     def write(self, text: str) -> bool:
         """Write a text; return whether all of it was taken, else the rest is dropped."""
         try:
-            return self._write(self.encoded(text))
+            return self._write(self.encode(text))
         except OSError:
             return False
 
@@ -62,23 +59,22 @@ class Screen:
         """Wait for the reader once more, even one who took nothing for a second."""
         self._tries = TRIES
 
-    def columns(self) -> int:
-        """Return how wide it is; 0 if nobody says."""
+    def read_columns(self) -> int:
+        """Return how wide it is; 0 if it is no terminal."""
         try:
             return os.get_terminal_size(self._descriptor).columns
         except OSError:
-            told = os.environ.get("COLUMNS", "")
-            return int(told[:9]) if told.isascii() and told.isdigit() else 0
+            return 0
 
     def is_colourful(self) -> bool:
-        """Tell whether it takes colour; who asks for none is heard before who asks for it, as CPython does."""
+        """Return whether it takes colour; who asks for none is heard before who asks for it, as CPython does."""
         if os.environ.get("NO_COLOR"):
             return False
         return bool(os.environ.get("FORCE_COLOR")) or takes_escapes(self._descriptor)
 
 
 def _is_c_locale() -> bool:
-    """Tell whether somebody chose the C locale, of whose characters only ASCII is known.
+    """Return whether somebody chose the C locale, of whose characters only ASCII is known.
 
     Python takes it for UTF-8, as it takes having chosen none, and then sets LC_CTYPE to a locale with UTF-8 itself.
     """

@@ -1,0 +1,161 @@
+"""The session of one process: what the command line asks for is made, run and taken down, and the exit code is chosen.
+
+Owns the order of these steps and the exit codes.  What is asked for is loaded then, since each part takes time to load.
+Read next: `main.py`, which has the loop that this one starts, `options.py` for what can be asked for.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from ..clock import SimulatedClock
+from ..limits import Limits, read_limits
+from ..lines import LineBuffer
+from ..machine import Streams
+from ..machine.streams import occupy_standard_descriptors
+from ..manager import SpanManager
+from ..node import Node
+from ..trace_context import CountedIds
+from ..version import __version__
+from .complaints import Complaints
+from .options import Options
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable
+
+    from ..export import Exporter
+
+    Say = Callable[[str], None]
+    #: Answers every line of the input.
+    Serve = Callable[[Streams, Node, LineBuffer, Say], None]
+
+#: Spans were lost on their way out.
+EX_LOST = 1
+#: A bad option, as argparse has it.
+EX_OPTION = 2
+#: sysexits.h: an input or output error.
+EX_IOERR = 74
+#: What a shell adds to the number of the signal that ended a process.
+SIGNALLED = 128
+#: How a shell shows the end of a program whose reader has gone: by SIGPIPE, which Windows does not have.
+EX_PIPE = SIGNALLED + 13
+#: What ended the input, by the code that `run_step` returns.
+ENDINGS = {0: "the input ended", EX_PIPE: "stdout was closed", EX_IOERR: "stdin or stdout failed"}
+#: Microseconds of a year: a clock that has not come so far stands in 1970.
+YEAR_US = 365 * 86_400 * 1_000_000
+
+
+def run_session(arguments: list[str], serve: Serve) -> int:
+    """Do what the command line asks for; return the exit code."""
+    occupy_standard_descriptors()
+    options = Options()
+    if arguments:
+        # argparse takes time to load.
+        from .command_line import parse_options
+
+        options = parse_options(arguments, __version__)
+    at_terminal = os.isatty(0) and os.isatty(2)
+    complaints = Complaints(options.verbose, in_full=at_terminal)
+    exporter = None
+    try:
+        if options.bash:
+            from .command_line import find_bash_library
+
+            return write_out(os.fsencode(find_bash_library()) + b"\n", complaints.say)
+        if options.draw is not None:
+            from ..picture import render_files
+
+            return write_out(render_files(options.draw, options.verbose, complaints.say), complaints.say)
+        if options.export is not None:
+            from ..export import open_exporter
+
+            exporter = open_exporter(options.export, os.environ, complaints.say)
+    except ValueError as error:
+        complaints.say(str(error))
+        return EX_OPTION
+    if at_terminal:
+        complaints.greet(__version__)
+    return keep_spans(options, complaints, exporter, serve, is_watched=options.verbose or at_terminal)
+
+
+def keep_spans(
+    options: Options, complaints: Complaints, exporter: Exporter | None, serve: Serve, is_watched: bool
+) -> int:
+    """Run the node over stdin and stdout; return the exit code."""
+    manager = make_manager(options, exporter, complaints.say)
+    node = make_node(options, manager, complaints, is_watched)
+    buffer = LineBuffer(options.max_line_bytes)
+    lost = 0
+    streams = Streams()
+
+    def send(replies: str) -> None:
+        if exporter is not None:
+            # A span is in its file before its sender reads that it has ended.
+            exporter.flush()
+        streams.write(replies.encode())
+
+    with streams:
+        failure = run_step(lambda: serve(streams, node, buffer, send), complaints.say)
+        if exporter is not None:
+            ending = signal.Signals(streams.signal).name + " came" if streams.signal else ENDINGS[failure]
+            lost = exporter.close(manager.open_spans(), manager.clock.now_us, f"still open when {ending}")
+        # Whoever reads stdout may have stalled, so the spans go first.
+        failure = failure or run_step(lambda: streams.finish(complaints.say), complaints.say)
+        if not failure:
+            report_end(node, manager, complaints, options)
+    if failure:
+        return failure
+    if streams.signal:
+        return SIGNALLED + streams.signal
+    return EX_LOST if lost else 0
+
+
+def make_manager(options: Options, exporter: Exporter | None, say: Say) -> SpanManager:
+    """Make what keeps the spans, within the bounds of the options and the environment."""
+    limits = Limits(options.max_open_spans, options.keep_ended, **read_limits(os.environ, say))
+    on_end = None if exporter is None else exporter.add
+    manager = SpanManager(limits, SimulatedClock(options.tick_us), CountedIds(), on_end)
+    if options.clock == "real":
+        manager.use_real_time()
+    return manager
+
+
+def make_node(options: Options, manager: SpanManager, complaints: Complaints, is_watched: bool) -> Node:
+    """Make the node; one that a person watches says more."""
+    is_auto = options.clock == "auto"
+    if not is_watched:
+        return Node(manager, complaints.complain, is_auto)
+    from ..watched import WatchedNode
+
+    return WatchedNode(manager, complaints.complain, complaints.notice, is_auto)
+
+
+def report_end(node: Node, manager: SpanManager, complaints: Complaints, options: Options) -> None:
+    """Say on stderr what there is to say at the end."""
+    open_spans = manager.open_spans()
+    if options.export is not None and manager.clock.now_us < YEAR_US and (open_spans or manager.ended_spans()):
+        complaints.say("the times in the export are of 1970, the simulated clock's: --clock real gives today's")
+    complaints.summarize(node.lines, open_spans)
+    if options.timeline:
+        from ..picture import draw_kept
+
+        draw_kept(manager, complaints.screen, options.verbose)
+
+
+def write_out(data: bytes, say: Say) -> int:
+    """Write to stdout what is no reply; return the exit code."""
+    return run_step(lambda: Streams().write(data), say)
+
+
+def run_step(step: Callable[[], None], say: Say) -> int:
+    """Take a step that needs the streams; return 0, or the exit code if one of them fails."""
+    try:
+        step()
+    except BrokenPipeError:
+        return EX_PIPE
+    except OSError as error:
+        say(f"stdin or stdout failed: {error.strerror}")
+        return EX_IOERR
+    return 0
