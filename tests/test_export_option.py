@@ -14,6 +14,7 @@ from unittest import mock
 from tests.helpers import OF_1970, PATIENCE_SECONDS, envelope, line_of, run, run_here, running
 from tests.otlp_cases import names_of, spans_of
 from tracer.command.session import YEAR_US
+from tracer.words import quote_path
 
 FULL = "/dev/full"
 #: The three lines of a span, and a fourth that leaves one open.
@@ -77,6 +78,7 @@ class ExportOptionTests(unittest.TestCase):
             (stated(1_750_000_000_000_000) + LIFE, (), b""),
             (stated(YEAR_US - 1), (), OF_1970),
             (stated(YEAR_US), (), b""),
+            (LIFE, ("--keep-ended", "0"), OF_1970),
         ]:
             with self.subTest(data=data, options=options):
                 _, _, err = run_here(data, "--export", self.path, *options)
@@ -135,6 +137,44 @@ class ExportOptionTests(unittest.TestCase):
                 self.assertEqual((code, out), (2, b""))
                 self.assertEqual(err.count(b"\n"), 1)
                 self.assertTrue(err.endswith(f": {reason}\n".encode()), err)
+
+    def test_address_is_no_file(self) -> None:
+        """What was probably meant for a URL is refused, with what to write for one, or for a file of that name."""
+        for place, url, path in (
+            ("localhost:4318", "http://localhost:4318", "./localhost:4318"),
+            ("localhost", "http://localhost:4318", "./localhost"),
+            ("otel_collector:80/v1/traces", "http://otel_collector:80/v1/traces", "./otel_collector:80/v1/traces"),
+            ("[::1]:4318", "http://[::1]:4318", "./[::1]:4318"),
+            ("//host", "http://host:4318", "/host"),
+            ("//host:1/\x1b", "http://host:1/\\u001b", "/host:1/\\u001b"),
+        ):
+            with self.subTest(place):
+                got = run_here(LIFE, "--export", self.path, "--export", place)
+
+                advice = f"write {url}; a file of that name is {path}"
+                self.assertEqual(got, (2, b"", f"tracer: cannot export to {quote_path(place)}: {advice}\n".encode()))
+                self.assertFalse(os.path.exists(self.path))
+
+    def test_path_is_no_address(self) -> None:
+        """A drive of Windows, a path that begins with two slashes, and a name with a colon in it are files."""
+        folder = os.path.dirname(self.path)
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(folder)
+        for path in ("C:\\f", "C:/f", "C:1", "./localhost:4318", f"/{self.path}", "12:30.jsonl", "a b:1", "local"):
+            with self.subTest(path):
+                os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+
+                self.assertEqual(run_here(LIFE, "--export", path)[0], 0)
+                self.assertEqual(names_of(path), ["a"])
+
+    def test_same_file_given_twice_is_one_file(self) -> None:
+        """However it is called, each span is in it once."""
+        link = f"{self.path}.link"
+        os.symlink(self.path, link)
+        twice = os.path.join(os.path.dirname(self.path), ".", "spans.jsonl")
+        code, _, _ = run_here(LIFE, *(part for path in (self.path, twice, link) for part in ("--export", path)))
+
+        self.assertEqual((code, names_of(self.path)), (0, ["a"]))
 
     @unittest.skipUnless(os.path.exists("/dev/stdout"), "the system has no names for the standard streams")
     def test_standard_streams_are_refused(self) -> None:
@@ -220,6 +260,30 @@ class ExportOptionTests(unittest.TestCase):
 
                 self.assertEqual(said, f'tracer: waiting until somebody reads "{self.path}", which is a named pipe\n')
                 self.assertEqual(node.wait(PATIENCE_SECONDS), -number)
+
+    def test_named_pipe_whose_reader_has_stalled_holds_nothing_up(self) -> None:
+        """The node is answered and ends all the same; lines that the reader has are whole but for the last."""
+        os.mkfifo(self.path)
+        reader = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, reader)
+        many = 400
+        lines = [b'{"type": "create_span", "span_id": "%d", "name": "%s"}\n' % (n, b"n" * 1_000) for n in range(many)]
+        lines += [b'{"type": "span_end", "span_id": "%d"}\n' % n for n in range(many)]
+        with running("--export", self.path) as node:
+            node.stdin.write(b"".join(lines))
+            node.stdin.flush()
+            for _ in range(many):
+                self.assertTrue(node.stdout.readline())
+            node.terminate()
+
+            self.assertEqual(node.wait(PATIENCE_SECONDS), 143)
+            stalled, lost, *_ = node.stderr.read().decode().splitlines()
+        name = f'"{self.path}"'
+        self.assertEqual(
+            stalled, f"tracer: cannot write {name}: its reader has stalled; trying again with the next spans"
+        )
+        whole = os.read(reader, 1 << 20).rpartition(b"\n")[0].count(b'"traceId"')
+        self.assertEqual(lost, f"tracer: {many - whole} spans were lost: {name} took no more")
 
     def test_nothing_else_is_waited_for(self) -> None:
         """A socket is refused as what cannot be opened."""

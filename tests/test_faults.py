@@ -7,8 +7,12 @@ import fcntl
 import json
 import os
 import select
+import signal
+import stat
 import subprocess
 import unittest
+from contextlib import nullcontext
+from types import SimpleNamespace
 from unittest import mock
 
 from tests.helpers import (
@@ -60,6 +64,31 @@ class StdoutTests(unittest.TestCase):
             got = run_here(b"")
 
         self.assertEqual(got, (74, b"", b"tracer: stdin or stdout failed: Input/output error\n"))
+
+    def test_failure_at_the_close_is_one_sentence(self) -> None:
+        """A disk of a network, or one with quotas, may fail only at the close: one sentence, exit 74."""
+
+        def close(descriptor: int) -> None:
+            is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
+            os.close(descriptor)
+            if is_file:
+                raise OSError(errno.EDQUOT, "Disk quota exceeded")
+
+        def end_by_signal(streams: object) -> bytes:
+            os.kill(os.getpid(), signal.SIGTERM)
+            return b""
+
+        system = SimpleNamespace(**{**vars(os), "close": close})
+        signalled = mock.patch("tracer.machine.Streams.read", end_by_signal)
+        for case, options, change in (
+            ("replies", (), nullcontext()),
+            ("a signal", (), signalled),
+            ("no replies", ("--bash",), nullcontext()),
+        ):
+            with self.subTest(case), change, mock.patch("tracer.machine.unix.os", system):
+                code, _, err = run_here(ECHO % 1, *options)
+
+                self.assertEqual((code, err), (74, b"tracer: stdin or stdout failed: Disk quota exceeded\n"))
 
     @unittest.skipUnless(os.path.exists("/dev/full"), "there is no /dev/full here")
     def test_full_stdout_is_one_sentence(self) -> None:

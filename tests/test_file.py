@@ -118,7 +118,7 @@ class FileExporterTests(InDirectoryTests):
                 self.assertEqual(refused.exception.strerror, f"it is {reason}")
 
     def test_named_pipe_waits_for_its_reader(self) -> None:
-        """What it waits for is said before; writing blocks then, however it was opened."""
+        """What it waits for is said before it is waited for."""
         os.mkfifo(self.path)
         readers: list[int] = []
 
@@ -131,12 +131,22 @@ class FileExporterTests(InDirectoryTests):
             with mock.patch("tracer.export.file.open_to_append", wraps=open_to_append) as opened:
                 file = FileExporter(self.path, Resources({}, self.fail), start_reading)
             self.assertEqual([call.args[1] for call in opened.call_args_list], [False, True] if said else [False])
-            self.assertTrue(os.get_blocking(file._descriptor))
             self.add(file, "a")
 
             self.assertEqual((self.said, file.close([], 0, "")), (said, 0))
             self.assertTrue(os.read(readers[0], 1 << 16).endswith(b"}\n"))
         os.close(readers[0])
+
+    def test_same_file_is_known_by_every_name(self) -> None:
+        """A link is the file that it leads to; another file is not, nor is none."""
+        file = self.exporter()
+        names = [f"{self.path}.{kind}" for kind in ("symbolic", "hard", "other", "none")]
+        os.symlink(self.path, names[0])
+        os.link(self.path, names[1])
+        with open(names[2], "wb"):
+            pass
+
+        self.assertEqual([file.is_at(name) for name in (self.path, *names)], [True, True, True, False, False])
 
     def test_file_is_appended_to(self) -> None:
         """What was in the file stays."""

@@ -15,7 +15,8 @@ from types import SimpleNamespace
 from unittest import mock
 
 from tests.test_complaints import Pipe
-from tracer.machine.screen import TRIES, Screen
+from tracer.machine.screen import Screen
+from tracer.machine.streams import TRIES
 from tracer.picture.waterfall import render_for_screen
 
 #: More than any pipe or terminal holds.

@@ -177,7 +177,9 @@ class SignalTests(unittest.TestCase):
             process.send_signal(signal.SIGINT)
             started = time.monotonic()
             while process.poll() is None and time.monotonic() < started + PATIENCE_SECONDS:
+                # A reader who goes on taking a little is waited for.
                 select.select([], [], [], 0.1)
+                os.read(reading, select.PIPE_BUF)
                 process.send_signal(signal.SIGTERM)
 
             self.assertEqual((process.returncode, process.stderr.read()), (-signal.SIGTERM, b""))

@@ -15,19 +15,24 @@ import tarfile
 import tempfile
 import unittest
 import zipfile
+from collections import Counter
+from contextlib import ExitStack
 
 from tests.helpers import (
     COMMAND,
     CREATE,
     CREATED,
+    OF_1970,
     PATIENCE_SECONDS,
     TOP,
     child_environment,
     run,
     running,
     start,
+    wait_for,
 )
 from tests.oracles import skip_unless_outer
+from tests.otlp_cases import names_of
 from tests.test_lines import SESSION
 from tests.test_samples import hold_to_samples, sample
 from tests.test_timeline_option import read_sample
@@ -49,6 +54,13 @@ class Streams(session.Streams):
         super().write(data)
         threading.Timer(0.5, _thread.interrupt_main).start()
 session.Streams = Streams
+main.run()
+"""
+#: The node with an input that comes in pieces of a span or less, so that each is appended by itself.
+BIT_BY_BIT = """\
+import main
+from tracer.machine import windows
+windows.CHUNK_BYTES = 60
 main.run()
 """
 #: Wine kills one process in sixty that exits right after one of its threads has, and 9 is the code then.
@@ -147,6 +159,31 @@ class WindowsTests(unittest.TestCase):
 
         self.assertEqual(files[0], files[1])
         self.assertNotIn(b"\r", files[1])
+
+    def test_nodes_append_to_one_file(self) -> None:
+        """Of four nodes that append to one file at once, every span is there, in a line that is whole."""
+        count = 1_000
+        lines = [
+            b'{"type":"create_span","name":"%d"}\n{"type":"span_end","span_id":"span%d"}\n' % (n, n)
+            for n in range(1, count + 1)
+        ]
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "spans.jsonl")
+            command = [*NODE["command"][:2], "-c", BIT_BY_BIT, "--export", path]
+            with ExitStack() as stack:
+                nodes = [
+                    stack.enter_context(running(command=command, env=NODE["env"], cwd=TOP, stdout=subprocess.DEVNULL))
+                    for _ in range(4)
+                ]
+                for node in nodes:
+                    # They go on once all of them are there.
+                    wait_for(lambda: os.path.exists(path))
+                    node.stdin.write(b"".join(lines))
+                for node in nodes:
+                    _, err = node.communicate(timeout=PATIENCE_SECONDS)
+                    self.assertEqual((node.returncode, err), (0, OF_1970))
+
+            self.assertEqual(Counter(names_of(path)), {str(n): 4 for n in range(1, count + 1)})
 
     def test_command_line_is_read(self) -> None:
         """`--help` exits 0, a bad option 2; both give usage."""

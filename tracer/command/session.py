@@ -135,7 +135,7 @@ def make_node(options: Options, manager: SpanManager, complaints: Complaints, is
 def report_end(node: Node, manager: SpanManager, complaints: Complaints, options: Options) -> None:
     """Say on stderr what there is to say at the end."""
     open_spans = manager.open_spans()
-    if options.export is not None and manager.clock.now_us < YEAR_US and (open_spans or manager.ended_spans()):
+    if options.export is not None and manager.clock.now_us < YEAR_US and manager.has_created:
         complaints.say("the times in the export are of 1970, the simulated clock's: --clock real gives today's")
     complaints.summarize(node.lines, open_spans)
     if options.timeline:
@@ -146,7 +146,8 @@ def report_end(node: Node, manager: SpanManager, complaints: Complaints, options
 
 def write_out(data: bytes, say: Say) -> int:
     """Write to stdout what is no reply; return the exit code."""
-    return run_step(lambda: Streams().write(data), say)
+    streams = Streams()
+    return run_step(lambda: streams.write(data), say) or run_step(lambda: streams.finish(say), say)
 
 
 def run_step(step: Callable[[], None], say: Say) -> int:

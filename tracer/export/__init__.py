@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from ..span import Span
     from .environment import Settings
+    from .file import FileExporter
     from .otlp import Resources
 
     class Exporter(Protocol):
@@ -44,6 +45,9 @@ if TYPE_CHECKING:
 
 # What is meant for a URL, right or wrong; a file of such a name is called ./http:...
 _URL = re.compile(r"https?:|[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+# What was probably meant for a URL: localhost, host:port and //host.  But one letter before a colon is a drive of Windows, and
+# //tmp/file is a path.
+_ADDRESS = re.compile(r"localhost|//[^/\\]+|(//)?([\w.-]{2,}|\[[^/]+\]):(?P<port>[0-9]+)(/.*)?", re.IGNORECASE)
 
 
 def open_exporter(destinations: list[str], environment: Mapping[str, str], say: Callable[[str], None]) -> Exporter:
@@ -58,10 +62,17 @@ def open_exporter(destinations: list[str], environment: Mapping[str, str], say: 
     """
     from .otlp import Resources
 
+    for place in destinations:
+        _refuse_address(place)
     resources = Resources(environment, say)
     urls = [place for place in destinations if _URL.match(place)]
+    files: list[FileExporter] = []
+    for place in destinations:
+        # The same file twice, by whatever name, is one file.
+        if place not in urls and not any(file.is_at(place) for file in files):
+            files.append(_open_file(place, resources, say))
     # Files first: they have their spans before anybody waits for a backend.
-    exporters = [_open_file(place, resources, say) for place in destinations if place not in urls]
+    exporters: list[Exporter] = [*files]
     if urls:
         from .environment import read_settings
 
@@ -70,7 +81,19 @@ def open_exporter(destinations: list[str], environment: Mapping[str, str], say: 
     return Exporters(exporters)
 
 
-def _open_file(path: str, resources: Resources, say: Callable[[str], None]) -> Exporter:
+def _refuse_address(place: str) -> None:
+    """Raise a `ValueError` for what would be a file's name, and was probably meant for a URL."""
+    found = _ADDRESS.fullmatch(place)
+    if found is None:
+        return
+    url = "http://" + place.lstrip("/") + ("" if found["port"] else ":4318")
+    # Two slashes at the beginning are one.
+    path = place[1:] if place.startswith("/") else "./" + place
+    advice = quote_path(f"write {url}; a file of that name is {path}")[1:-1]
+    raise ValueError(f"cannot export to {quote_path(place)}: {advice}")
+
+
+def _open_file(path: str, resources: Resources, say: Callable[[str], None]) -> FileExporter:
     from .file import FileExporter
 
     try:

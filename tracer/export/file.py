@@ -2,7 +2,8 @@
 
 Owns the exported file: a span is in it, in a whole line, before its sender reads that it has ended.  What the line says
 is decided in `otlp.py`.  Imported only where `--export` asks for it.
-Traps: a disk can fill up in the middle of a line; the file can be moved away or cut to nothing while it is written to.
+Traps: a disk can fill up in the middle of a line, and a pipe's reader stop there; the file can be moved away or cut to
+nothing while it is written to.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import os
 import stat
 from collections import deque
 
-from ..machine import open_to_append
+from ..machine import append_at_once, open_to_append
+from ..machine.streams import PatientWriter
 from ..words import count, quote_path
 from .otlp import end_copy, write_lines
 
@@ -79,6 +81,13 @@ class FileExporter:
             self._say(f"{count(lost, 'span', 'was')} lost: {quote_path(self._path)} took no more")
         return lost + self._doubtful
 
+    def is_at(self, path: str) -> bool:
+        """Return whether a path leads to this file, by whatever name."""
+        try:
+            return os.path.samestat(os.stat(path), self._status)
+        except OSError:
+            return False
+
     def _save(self, spans: Iterable[Span]) -> None:
         for line in write_lines(spans, self._resources):
             self._unsaved.append(line)
@@ -124,6 +133,9 @@ class FileExporter:
     def _take(self, descriptor: int) -> None:
         """Write to this file from now on."""
         self._descriptor = descriptor
+        self._writer = PatientWriter(lambda data: append_at_once(data, descriptor))
+        # How much of the first unsaved line a pipe has taken: a reader who goes on gets the rest.
+        self._begun = 0
         self._status = os.fstat(descriptor)
         # The size of the file up to the end of its last whole line, and whether a piece of another one follows.
         self._size = self._status.st_size
@@ -143,22 +155,23 @@ class FileExporter:
 
     def _append(self, line: bytes) -> None:
         data = memoryview(b"\n" + line if self._torn else line)
-        written = 0
         try:
-            while written < len(data):
-                written += os.write(self._descriptor, data[written:])
-        except OSError:
-            if written:
-                self._take_back(written)
+            while self._begun < len(data):
+                self._begun += self._writer.write(data[self._begun :])
+        except OSError as error:
+            if self._begun and not isinstance(error, BlockingIOError):
+                self._take_back()
             raise
         self._torn = False
-        self._size += written
+        self._size += self._begun
+        self._begun = 0
 
-    def _take_back(self, written: int) -> None:
+    def _take_back(self) -> None:
         """Cut off the beginning of a line; where that is impossible, the next line starts with an end of line."""
+        begun, self._begun = self._begun, 0
         try:
             # A file of any other size is no plain file, or somebody else writes to it too.
-            if os.fstat(self._descriptor).st_size == self._size + written:
+            if os.fstat(self._descriptor).st_size == self._size + begun:
                 os.ftruncate(self._descriptor, self._size)
                 return
         except OSError:

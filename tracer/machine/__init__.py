@@ -9,13 +9,30 @@ from __future__ import annotations
 import sys
 
 if sys.platform == "win32":
-    from .windows import END_OF_INPUT, Streams, leave_signals_to_others, open_to_append, takes_escapes, write_at_once
+    from .windows import (
+        END_OF_INPUT,
+        Streams,
+        append_at_once,
+        leave_signals_to_others,
+        open_to_append,
+        takes_escapes,
+        write_at_once,
+    )
 else:
-    from .unix import END_OF_INPUT, Streams, leave_signals_to_others, open_to_append, takes_escapes, write_at_once
+    from .unix import (
+        END_OF_INPUT,
+        Streams,
+        append_at_once,
+        leave_signals_to_others,
+        open_to_append,
+        takes_escapes,
+        write_at_once,
+    )
 
 __all__ = [
     "END_OF_INPUT",
     "Streams",
+    "append_at_once",
     "leave_signals_to_others",
     "open_to_append",
     "takes_escapes",

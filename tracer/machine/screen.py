@@ -1,7 +1,7 @@
 """stderr, or stdout, as a person sees it: its characters, its colours, its columns; and every write to stderr.
 
 Nothing that happens to stderr stops the node.  So it is written to directly, for a stream object keeps what it could not
-write; and a reader who is slow gets everything, but one who takes nothing for a second is not waited for until they do.
+write; and `PatientWriter` has the rule for how long its reader is waited for.
 Source: PEP 538, the C locale; no-color.org; force-color.org.
 """
 
@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 
 from . import takes_escapes, write_at_once
-
-#: How often a reader who takes nothing is asked again, and how long after: a second in all.
-TRIES, PAUSE_SECONDS = 100, 0.01
+from .streams import PatientWriter
 
 
 class Screen:
@@ -26,7 +23,7 @@ class Screen:
 
     def __init__(self, descriptor: int = 2) -> None:
         self._descriptor = descriptor
-        self._tries = TRIES
+        self._writer = PatientWriter(lambda data: write_at_once(data, descriptor))
         stated = getattr(sys.stdout if descriptor == 1 else sys.stderr, "encoding", None) or "ascii"
         #: The encoding of what is written.
         self.encoding = "ascii" if _is_c_locale() else stated
@@ -37,27 +34,17 @@ class Screen:
 
     def write(self, text: str) -> bool:
         """Write a text; return whether all of it was taken, else the rest is dropped."""
+        data = self.encode(text)
         try:
-            return self._write(self.encode(text))
+            while data:
+                data = data[self._writer.write(data) :]
         except OSError:
             return False
-
-    def _write(self, data: bytes) -> bool:
-        while data:
-            taken = write_at_once(data, self._descriptor)
-            if taken:
-                data = data[taken:]
-                self._tries = TRIES
-            elif self._tries:
-                self._tries -= 1
-                time.sleep(PAUSE_SECONDS)
-            else:
-                return False
         return True
 
     def wait_again(self) -> None:
         """Wait for the reader once more, even one who took nothing for a second."""
-        self._tries = TRIES
+        self._writer.wait_again()
 
     def read_columns(self) -> int:
         """Return how wide it is; 0 if it is no terminal."""

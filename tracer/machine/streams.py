@@ -1,4 +1,4 @@
-"""What stdin, stdout and the signals have in common on every system."""
+"""What signals and slow readers mean on every system."""
 
 from __future__ import annotations
 
@@ -9,11 +9,16 @@ import time
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
+    from typing import Callable, Union
+
+    Data = Union[bytes, memoryview]
 
 #: How much is read at once: what a pipe holds on Linux.
 CHUNK_BYTES = 65_536
 #: Signals that come so soon after the first one are taken for it: a terminal and a wrapper both send theirs.
 SAME_SIGNAL_SECONDS = 1.0
+#: How often a reader who takes nothing is asked again, and how long after: a second in all.
+TRIES, PAUSE_SECONDS = 1000, 0.001
 
 
 class EndedBySignal:
@@ -50,6 +55,42 @@ class EndedBySignal:
 
     def _stop(self) -> None:
         """Read no more."""
+
+
+class PatientWriter:
+    """Writes to a reader who may be slow; one who takes nothing for a second is not waited for until they take something.
+
+    Args:
+        write_at_once: writes what is taken without waiting, and returns how many bytes that was; raises `BlockingIOError`
+            where that is none.
+    """
+
+    def __init__(self, write_at_once: Callable[[Data], int]) -> None:
+        self._write_at_once = write_at_once
+        self._tries = TRIES
+
+    def write(self, data: Data) -> int:
+        """Write what is taken, once something is; return how many bytes that was.
+
+        Raises:
+            BlockingIOError: nothing is taken, and has not been for a second.
+            OSError: it cannot be written to.
+        """
+        while True:
+            try:
+                taken = self._write_at_once(data)
+            except BlockingIOError:
+                if not self._tries:
+                    raise
+                self._tries -= 1
+                time.sleep(PAUSE_SECONDS)
+            else:
+                self.wait_again()
+                return taken
+
+    def wait_again(self) -> None:
+        """Wait for the reader once more, even one who took nothing for a second."""
+        self._tries = TRIES
 
 
 def occupy_standard_descriptors() -> None:

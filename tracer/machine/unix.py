@@ -13,6 +13,7 @@ import errno
 import os
 import select
 import signal
+import stat
 import sys
 import time
 
@@ -24,6 +25,8 @@ assert sys.platform != "win32"  # noqa: S101
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Callable
+
+    from .streams import Data
 
 #: What a person does who has no more to type.
 END_OF_INPUT = "Ctrl-D ends"
@@ -59,7 +62,11 @@ class Streams(EndedBySignal):
         signal.setitimer(signal.ITIMER_REAL, 0)
         super().__exit__(*exception)
         os.close(self._nothing)
-        os.close(self._reader)
+        try:
+            os.close(self._reader)
+        except OSError:
+            # `finish` has said so, or stdout had failed before.
+            pass
 
     def read(self) -> bytes:
         """Wait for bytes; none mean the end."""
@@ -94,7 +101,7 @@ class Streams(EndedBySignal):
                 return
 
     def finish(self, say: Callable[[str], None]) -> None:
-        """Write what was held back; say what stdout's reader did not take in time, which is dropped.
+        """Write what was held back, the last of all; say what stdout's reader did not take in time, which is dropped.
 
         Raises:
             OSError: see `write`.
@@ -108,6 +115,8 @@ class Streams(EndedBySignal):
             self.write(held)
         if self._held:
             say(f"stdout's reader has stalled: {sum(map(len, self._held))} bytes of replies were dropped")
+        # A disk of a network, or one with quotas, may fail only here.  Source: close(2).
+        os.close(os.dup(self._reader if self.signal else self._stdout))
 
     def _stop(self) -> None:
         self._put_away(self._stdin)
@@ -117,23 +126,23 @@ class Streams(EndedBySignal):
         os.dup2(self._nothing, descriptor)
 
 
-def write_at_once(data: bytes, descriptor: int) -> int:
+def write_at_once(data: Data, descriptor: int) -> int:
     """Write what is taken without waiting; return how many bytes that was.
 
+    Raises:
+        BlockingIOError: nothing is taken now.
     Traps: a pipe that `select` calls writable takes PIPE_BUF bytes whole, a terminal perhaps one character, and then it
     waits as well.  To make the terminal itself non-blocking would harm everybody who shares it, so it is opened once more.
     Source: POSIX, write.
     """
     opened = _open_terminal(descriptor)
     try:
-        if select.select([], [descriptor], [], 0)[1]:
-            return os.write(descriptor if opened is None else opened, data[: select.PIPE_BUF])
-    except BlockingIOError:
-        pass
+        if not select.select([], [descriptor], [], 0)[1]:
+            raise BlockingIOError
+        return os.write(descriptor if opened is None else opened, data[: select.PIPE_BUF])
     finally:
         if opened is not None:
             os.close(opened)
-    return 0
 
 
 def leave_signals_to_others() -> None:
@@ -142,11 +151,27 @@ def leave_signals_to_others() -> None:
 
 
 def open_to_append(path: str, waits: bool) -> int:
-    """Open a file, made if there is none, and return its descriptor; a named pipe is waited for until it is read, or not."""
+    """Open a file, made if there is none, for `append_at_once`, and return its descriptor.
+
+    Args:
+        waits: whether a named pipe is waited for until somebody reads it.
+    """
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
     descriptor = os.open(path, flags if waits else flags | os.O_NONBLOCK, 0o666)
-    os.set_blocking(descriptor, True)
+    os.set_blocking(descriptor, not stat.S_ISFIFO(os.fstat(descriptor).st_mode))
     return descriptor
+
+
+def append_at_once(data: Data, descriptor: int) -> int:
+    """Append to a file, or write what a named pipe's reader takes without waiting; return how many bytes that was.
+
+    Raises:
+        BlockingIOError: nothing is taken now.
+    """
+    try:
+        return os.write(descriptor, data)
+    except BlockingIOError as error:
+        raise BlockingIOError(error.errno, "its reader has stalled") from None
 
 
 def takes_escapes(descriptor: int) -> bool:

@@ -8,6 +8,7 @@ Trap: no signal interrupts a wait for a pipe or a console.  So a thread waits fo
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import queue
 import signal
@@ -21,7 +22,10 @@ assert sys.platform == "win32"  # noqa: S101
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import ctypes
     from typing import Callable, Union
+
+    from .streams import Data
 
     Piece = Union[bytes, OSError]
 
@@ -29,6 +33,9 @@ if TYPE_CHECKING:
 END_OF_INPUT = "Ctrl-Z and Enter end"
 #: How soon a signal is noticed while no input comes.
 NOTICED_SECONDS = 0.1
+#: The byte that is locked by who appends to a file, as `LockFile` takes it: far beyond the end, where nobody reads or writes.
+LOCKED_BYTE = (0xFFFFFFFF, 0x7FFFFFFF, 1, 0)
+ERROR_LOCK_VIOLATION = 33
 
 
 class Streams(EndedBySignal):
@@ -86,7 +93,7 @@ class Streams(EndedBySignal):
                     return
 
 
-def write_at_once(data: bytes, descriptor: int) -> int:
+def write_at_once(data: Data, descriptor: int) -> int:
     """Write what is taken; return how many bytes that was.  Trap: a pipe that nobody reads is waited for."""
     with open(descriptor, "wb", buffering=0, closefd=False) as stream:
         return stream.write(data)
@@ -97,8 +104,40 @@ def leave_signals_to_others() -> None:
 
 
 def open_to_append(path: str, waits: bool) -> int:
-    """Open a file, made if there is none, and return its descriptor."""
+    """Open a file, made if there is none, for `append_at_once`, and return its descriptor."""
     return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_BINARY, 0o666)
+
+
+def append_at_once(data: Data, descriptor: int) -> int:
+    """Append to a file; return how many bytes were taken.
+
+    To append is two steps of the C library here, a seek and a write, so several nodes take turns by a lock.  What has no
+    locks, such as a pipe, a console or some networks' disks, is written to without one.
+
+    Raises:
+        BlockingIOError: somebody else has the lock now.
+    Source: Microsoft, LockFile.
+    """
+    import ctypes
+    import msvcrt
+
+    kernel, file = _load_kernel(), msvcrt.get_osfhandle(descriptor)
+    if kernel.LockFile(file, *LOCKED_BYTE):
+        try:
+            return os.write(descriptor, data)
+        finally:
+            kernel.UnlockFile(file, *LOCKED_BYTE)
+    if ctypes.get_last_error() == ERROR_LOCK_VIOLATION:
+        raise BlockingIOError(errno.EAGAIN, "another process has locked it")
+    return os.write(descriptor, data)
+
+
+@functools.lru_cache(None)
+def _load_kernel() -> ctypes.WinDLL:
+    """Load the system's functions so that `ctypes.get_last_error` says why one has failed."""
+    import ctypes
+
+    return ctypes.WinDLL("kernel32", use_last_error=True)
 
 
 def takes_escapes(descriptor: int) -> bool:
