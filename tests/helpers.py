@@ -21,6 +21,7 @@ from unittest import mock
 
 import main
 from tracer import CountedIds, Limits, LineBuffer, Node, SimulatedClock, SpanManager
+from tracer.machine.streams import PAUSE_SECONDS, STALL_SECONDS
 from tracer.span import ENDED, OPEN, REFUSALS, UNKNOWN
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -34,6 +35,8 @@ ALONE = (sys.executable, *(() if "mutmut" in sys.modules else ("-S",)), os.path.
 TRACEPARENT = f"00-{'a' * 32}-{'b' * 16}-01"
 #: Longest that a test waits for a process before it gives up on it.
 PATIENCE_SECONDS = 20
+#: How often a reader who takes nothing is asked again.
+PAUSES = round(STALL_SECONDS / PAUSE_SECONDS)
 
 #: Lines and what they get.
 ECHO = b'{"type":"echo","echo":%d}\n'
@@ -209,6 +212,13 @@ def run_here(data: bytes, *arguments: str, **variables: str) -> tuple[int, bytes
         for stream in (stdout, stderr):
             stream.seek(0)
         return code, stdout.read() + said[0], stderr.read() + said[1]
+
+
+@contextmanager
+def quick_pauses() -> object:
+    """Let time pass by the pauses for a slow reader alone, and let them take none; give what stands for `time.sleep`."""
+    with mock.patch("time.sleep") as sleep, mock.patch("time.monotonic", lambda: sleep.call_count * PAUSE_SECONDS):
+        yield sleep
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import os
 import unittest
 from unittest import mock
 
-from tests.helpers import PATIENCE_SECONDS, child_environment, run, run_here, running
+from tests.helpers import PATIENCE_SECONDS, child_environment, quick_pauses, run, run_here, running
 from tracer import Span, SpanManager
 from tracer.command.complaints import Complaints
 
@@ -146,7 +146,7 @@ class StderrTests(unittest.TestCase):
 
     def test_sentences_that_nobody_took_are_counted(self) -> None:
         """The next sentence that is taken says on a line of its own how many were not, once; so does the summary."""
-        with Pipe() as pipe, mock.patch("time.sleep"):
+        with Pipe() as pipe, quick_pauses():
             complaints = Complaints(False, pipe.writing)
             for _ in range(100):
                 complaints.say("x" * 10_000)

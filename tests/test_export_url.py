@@ -115,7 +115,13 @@ class ExportUrlTests(unittest.TestCase):
     def test_bad_url_ends_the_node_at_once(self) -> None:
         """One sentence, exit code 2, and no input is read; a password is not shown."""
         pem = {"OTEL_EXPORTER_OTLP_CERTIFICATE": "/nowhere"}
-        for url, variables in (("http://", {}), ("ftp://h/x", {}), ("http://u:secret@h", {}), ("https://h", pem)):
+        for url, variables in (
+            ("http://", {}),
+            ("http:4318", {}),
+            ("ftp://h/x", {}),
+            ("http://u:secret@h", {}),
+            ("https://h", pem),
+        ):
             with self.subTest(url):
                 code, out, err = run_here(LIFE, "--export", url, **variables)
 

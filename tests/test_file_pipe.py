@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import os
 import select
-from unittest import mock
 
+from tests.helpers import PAUSES, quick_pauses
 from tests.test_file import InDirectoryTests
-from tracer.machine.streams import TRIES
 
 #: A span with such a name is more than a pipe holds.
 LONG = "n" * 100_000
@@ -23,9 +22,9 @@ class NamedPipeTests(InDirectoryTests):
         os.mkfifo(self.path)
         self.reader = self.open_reader()
         self.file = self.exporter()
-        patch = mock.patch("time.sleep")
-        self.sleep = patch.start()
-        self.addCleanup(patch.stop)
+        pauses = quick_pauses()
+        self.sleep = pauses.__enter__()
+        self.addCleanup(pauses.__exit__, None, None, None)
 
     def open_reader(self) -> int:
         """Begin to read."""
@@ -61,7 +60,7 @@ class NamedPipeTests(InDirectoryTests):
 
     def test_stalled_reader_is_waited_for_once(self) -> None:
         """One who takes nothing for a second is not waited for until they go on, and then gets the rest of the line."""
-        for names, tries in ((("a", LONG, "b"), TRIES), (("c",), 0)):
+        for names, tries in ((("a", LONG, "b"), PAUSES), (("c",), 0)):
             self.add(self.file, *names)
             self.assertEqual(self.sleep.call_count, tries)
             self.sleep.reset_mock()
@@ -74,7 +73,7 @@ class NamedPipeTests(InDirectoryTests):
         self.assertEqual(self.said, [stalled, f"{name} takes spans again"])
 
         self.add(self.file, LONG, "e")
-        self.assertEqual(self.sleep.call_count, TRIES)
+        self.assertEqual(self.sleep.call_count, PAUSES)
         self.assertEqual(self.finish(), 2)
         self.assertEqual(self.said[2:], [stalled, f"2 spans were lost: {name} took no more"])
 

@@ -14,9 +14,9 @@ from fcntl import ioctl
 from types import SimpleNamespace
 from unittest import mock
 
+from tests.helpers import PAUSES, quick_pauses
 from tests.test_complaints import Pipe
 from tracer.machine.screen import Screen
-from tracer.machine.streams import TRIES
 from tracer.picture.waterfall import render_for_screen
 
 #: More than any pipe or terminal holds.
@@ -69,9 +69,9 @@ class WritingTests(unittest.TestCase):
 
     def setUp(self) -> None:
         """Let no time pass: what happens meanwhile is up to each test."""
-        patch = mock.patch("time.sleep")
-        self.sleep = patch.start()
-        self.addCleanup(patch.stop)
+        pauses = quick_pauses()
+        self.sleep = pauses.__enter__()
+        self.addCleanup(pauses.__exit__, None, None, None)
 
     def test_slow_reader_gets_everything(self) -> None:
         """A pipe and a terminal whose reader comes whenever nothing more fits give all of a flood, in order."""
@@ -94,12 +94,12 @@ class WritingTests(unittest.TestCase):
 
                 for is_waited_for in (True, False):
                     self.assertFalse(screen.write(FLOOD))
-                    self.assertEqual(self.sleep.call_count >= TRIES, is_waited_for)
+                    self.assertEqual(self.sleep.call_count >= PAUSES, is_waited_for)
                     self.sleep.reset_mock()
                 screen.wait_again()
                 for _ in range(2):
                     self.assertFalse(screen.write(FLOOD))
-                    self.assertGreaterEqual(self.sleep.call_count, TRIES)
+                    self.assertGreaterEqual(self.sleep.call_count, PAUSES)
                     self.sleep.reset_mock()
                     place.read()
 

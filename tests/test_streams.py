@@ -9,7 +9,7 @@ from unittest import mock
 
 from tests.helpers import descriptors
 from tracer.machine import Streams
-from tracer.machine.streams import occupy_standard_descriptors
+from tracer.machine.streams import STALL_SECONDS, PatientWriter, occupy_standard_descriptors
 from tracer.machine.unix import READER_SECONDS
 
 
@@ -64,6 +64,20 @@ class WriteTests(unittest.TestCase):
         self.addCleanup(os.close, writing)
 
         self.assertRaises(BrokenPipeError, Streams(0, writing).write, b"x")
+
+
+class PatientWriterTests(unittest.TestCase):
+    """A reader who takes nothing is waited for a second."""
+
+    def test_second_is_one_where_pauses_are_stretched(self) -> None:
+        """Windows before Python 3.11 makes at least 16 ms of a pause of one."""
+        tick = 1 / 64
+        writer = PatientWriter(mock.Mock(side_effect=BlockingIOError))
+        with mock.patch("time.sleep") as sleep, mock.patch("time.monotonic", lambda: sleep.call_count * tick):
+            for _ in range(2):
+                self.assertRaises(BlockingIOError, writer.write, b"x")
+
+                self.assertEqual(sleep.call_count * tick, STALL_SECONDS)
 
 
 class InputTests(unittest.TestCase):

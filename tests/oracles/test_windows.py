@@ -29,7 +29,6 @@ from tests.helpers import (
     run,
     running,
     start,
-    wait_for,
 )
 from tests.oracles import skip_unless_outer
 from tests.otlp_cases import names_of
@@ -176,8 +175,6 @@ class WindowsTests(unittest.TestCase):
                     for _ in range(4)
                 ]
                 for node in nodes:
-                    # They go on once all of them are there.
-                    wait_for(lambda: os.path.exists(path))
                     node.stdin.write(b"".join(lines))
                 for node in nodes:
                     _, err = node.communicate(timeout=PATIENCE_SECONDS)

@@ -62,17 +62,13 @@ def open_exporter(destinations: list[str], environment: Mapping[str, str], say: 
     """
     from .otlp import Resources
 
-    for place in destinations:
-        _refuse_address(place)
-    resources = Resources(environment, say)
     urls = [place for place in destinations if _URL.match(place)]
-    files: list[FileExporter] = []
-    for place in destinations:
-        # The same file twice, by whatever name, is one file.
-        if place not in urls and not any(file.is_at(place) for file in files):
-            files.append(_open_file(place, resources, say))
+    paths = [place for place in destinations if place not in urls]
+    for path in paths:
+        _refuse_address(path)
+    resources = Resources(environment, say)
     # Files first: they have their spans before anybody waits for a backend.
-    exporters: list[Exporter] = [*files]
+    exporters: list[Exporter] = [*_open_files(paths, resources, say)]
     if urls:
         from .environment import read_settings
 
@@ -81,16 +77,25 @@ def open_exporter(destinations: list[str], environment: Mapping[str, str], say: 
     return Exporters(exporters)
 
 
-def _refuse_address(place: str) -> None:
-    """Raise a `ValueError` for what would be a file's name, and was probably meant for a URL."""
-    found = _ADDRESS.fullmatch(place)
+def _refuse_address(path: str) -> None:
+    """Raise a `ValueError` for a path that was probably meant for a URL."""
+    found = _ADDRESS.fullmatch(path)
     if found is None:
         return
-    url = "http://" + place.lstrip("/") + ("" if found["port"] else ":4318")
+    url = "http://" + path.lstrip("/") + ("" if found["port"] else ":4318")
     # Two slashes at the beginning are one.
-    path = place[1:] if place.startswith("/") else "./" + place
-    advice = quote_path(f"write {url}; a file of that name is {path}")[1:-1]
-    raise ValueError(f"cannot export to {quote_path(place)}: {advice}")
+    file = path[1:] if path.startswith("/") else "./" + path
+    advice = quote_path(f"write {url}; a file of that name is {file}")[1:-1]
+    raise ValueError(f"cannot export to {quote_path(path)}: {advice}")
+
+
+def _open_files(paths: list[str], resources: Resources, say: Callable[[str], None]) -> list[FileExporter]:
+    """Open files, each once by whatever names it is given."""
+    files: list[FileExporter] = []
+    for path in paths:
+        if not any(file.is_at(path) for file in files):
+            files.append(_open_file(path, resources, say))
+    return files
 
 
 def _open_file(path: str, resources: Resources, say: Callable[[str], None]) -> FileExporter:

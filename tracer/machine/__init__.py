@@ -9,32 +9,14 @@ from __future__ import annotations
 import sys
 
 if sys.platform == "win32":
-    from .windows import (
-        END_OF_INPUT,
-        Streams,
-        append_at_once,
-        leave_signals_to_others,
-        open_to_append,
-        takes_escapes,
-        write_at_once,
-    )
+    from . import windows as system
 else:
-    from .unix import (
-        END_OF_INPUT,
-        Streams,
-        append_at_once,
-        leave_signals_to_others,
-        open_to_append,
-        takes_escapes,
-        write_at_once,
-    )
+    from . import unix as system
 
-__all__ = [
-    "END_OF_INPUT",
-    "Streams",
-    "append_at_once",
-    "leave_signals_to_others",
-    "open_to_append",
-    "takes_escapes",
-    "write_at_once",
-]
+END_OF_INPUT = system.END_OF_INPUT
+Streams = system.Streams
+append_at_once = system.append_at_once
+leave_signals_to_others = system.leave_signals_to_others
+open_to_append = system.open_to_append
+takes_escapes = system.takes_escapes
+write_at_once = system.write_at_once

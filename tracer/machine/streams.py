@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 CHUNK_BYTES = 65_536
 #: Signals that come so soon after the first one are taken for it: a terminal and a wrapper both send theirs.
 SAME_SIGNAL_SECONDS = 1.0
-#: How often a reader who takes nothing is asked again, and how long after: a second in all.
-TRIES, PAUSE_SECONDS = 1000, 0.001
+#: How long a reader who takes nothing is waited for, and how long before they are asked again, which some systems stretch.
+STALL_SECONDS, PAUSE_SECONDS = 1.0, 0.001
 
 
 class EndedBySignal:
@@ -67,7 +67,7 @@ class PatientWriter:
 
     def __init__(self, write_at_once: Callable[[Data], int]) -> None:
         self._write_at_once = write_at_once
-        self._tries = TRIES
+        self._patience_seconds = STALL_SECONDS
 
     def write(self, data: Data) -> int:
         """Write what is taken, once something is; return how many bytes that was.
@@ -76,13 +76,16 @@ class PatientWriter:
             BlockingIOError: nothing is taken, and has not been for a second.
             OSError: it cannot be written to.
         """
+        until = None
         while True:
             try:
                 taken = self._write_at_once(data)
             except BlockingIOError:
-                if not self._tries:
+                now = time.monotonic()
+                until = now + self._patience_seconds if until is None else until
+                if now >= until:
+                    self._patience_seconds = 0.0
                     raise
-                self._tries -= 1
                 time.sleep(PAUSE_SECONDS)
             else:
                 self.wait_again()
@@ -90,7 +93,7 @@ class PatientWriter:
 
     def wait_again(self) -> None:
         """Wait for the reader once more, even one who took nothing for a second."""
-        self._tries = TRIES
+        self._patience_seconds = STALL_SECONDS
 
 
 def occupy_standard_descriptors() -> None:
