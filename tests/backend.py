@@ -49,12 +49,21 @@ class Backend:
     Args:
         answers: to the first requests, bytes or what is called with the connection; all later ones are taken.
         listens: whether it accepts connections from the start; until then they are refused.
+        reads: whether it reads a request to its end before it answers.
         context: for TLS.
         family: of its address.
     """
 
-    def __init__(self, *answers: object, listens: bool = True, context: object = None, family: int = socket.AF_INET):
+    def __init__(
+        self,
+        *answers: object,
+        listens: bool = True,
+        reads: bool = True,
+        context: object = None,
+        family: int = socket.AF_INET,
+    ):
         self._answers = iter(answers)
+        self._reads = reads
         self._context = context
         self._socket = socket.socket(family)
         self._socket.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0))
@@ -111,7 +120,7 @@ class Backend:
                 while (header := file.readline().decode().rstrip()) != "":
                     name, _, value = header.partition(": ")
                     headers[name.lower()] = value
-                body = file.read(int(headers["content-length"]))
+                body = file.read(int(headers["content-length"])) if self._reads else b""
                 # The answer first: who has seen the request may count on it.
                 reply = next(self._answers, TAKEN)
                 self.requests.put(Request(line.decode().rstrip(), headers, body))

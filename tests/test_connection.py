@@ -129,7 +129,7 @@ class ConnectionTests(unittest.TestCase):
         got = self.post(connection)
         request = backend.request()
 
-        self.assertEqual(got, Answer(200, "200 OK", b"{}"))
+        self.assertEqual(got, Answer(200, "200 OK", b"{}", "application/json"))
         self.assertEqual((request.line, request.body), ("POST /p?q=1 HTTP/1.1", b"body"))
         host = backend.url.partition("//")[2]
         for name, value in {
@@ -164,7 +164,7 @@ class ConnectionTests(unittest.TestCase):
         self.assertEqual(
             [(one.status, one.body) for one in got], [(400, b"why"), (204, b""), (200, b"{}"), (200, b"{}")]
         )
-        self.assertEqual(self.post(connection), Answer(503, "503 Service Unavailable", b"", 7.0))
+        self.assertEqual(self.post(connection), Answer(503, "503 Service Unavailable", retry_after=7.0))
         self.assertEqual(backend.connections, 1)
 
     def test_connection_that_the_server_closed_is_made_again_at_once(self) -> None:
@@ -220,7 +220,7 @@ class ConnectionTests(unittest.TestCase):
                 got = self.post(connection)
 
                 self.assertEqual(got, Answer(0, reason))
-                self.assertEqual(self.post(connection), Answer(200, "200 OK", b"{}"))
+                self.assertEqual(self.post(connection), Answer(200, "200 OK", b"{}", "application/json"))
 
     def test_status_counts_without_its_body(self) -> None:
         """A body that is broken off, or longer than what is read, changes nothing, and is not in the next one's way."""
@@ -252,9 +252,11 @@ class ConnectionTests(unittest.TestCase):
             return send
 
         for data, status, reason in [
-            (b"", 0, "timed out"),
-            (b"HTTP/1.1 200 OK\r\na: ", 0, "timed out"),
+            (b"", 0, "timed out waiting for the answer"),
+            (b"HTTP/1.1 200 OK\r\na: ", 0, "timed out waiting for the answer"),
+            (b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\na: ", 0, "timed out waiting for the answer"),
             (b"HTTP/1.1 200 OK\r\ncontent-length: 9999\r\n\r\n", 200, "OK"),
+            (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nfffff\r\n", 200, "OK"),
         ]:
             with self.subTest(data):
                 connection = self.connection(self.backend(drip(data)))
@@ -272,29 +274,61 @@ class ConnectionTests(unittest.TestCase):
         connection = self.connection(self.backend(TAKEN, TAKEN, lambda wire: gone.wait(PATIENCE_SECONDS)))
         self.post(connection)
 
-        self.assertEqual(self.post(connection, 0).reason, "timed out")
+        self.assertEqual(self.post(connection, 0).reason, "timed out waiting for the request to be taken")
         self.post(connection)
-        self.assertRegex(self.post(connection, 0.1).reason, "timed out$")
-        self.assertRegex(connection.post(b"x" * (1 << 24), time.monotonic() + 0.1).reason, "timed out$")
+        self.assertEqual(self.post(connection, 0.1).reason, "timed out waiting for the answer")
+        got = connection.post(b"x" * (1 << 24), time.monotonic() + 0.1)
+        # Over TLS the next connection is only accepted.
+        self.assertRegex(got.reason, "timed out waiting for the (request to be taken|TLS handshake)")
 
     def test_backend_that_is_not_there_is_not_reached(self) -> None:
-        """A refused connection, and a name that nobody has, tell why."""
+        """A refused connection tells why."""
         got = self.post(self.connection(self.backend(listens=False)))
 
         self.assertEqual(got, Answer(0, "Connection refused", was_reached=False))
-        with mock.patch("socket.getaddrinfo", side_effect=socket.gaierror(-2, "Name or service not known")):
-            got = self.post(self.connection(self.backend()))
-        self.assertEqual(got, Answer(0, "Name or service not known", was_reached=False))
-        with mock.patch("socket.getaddrinfo", side_effect=UnicodeError("label too long")):
-            got = self.post(self.connection(self.backend()))
-        self.assertEqual(got, Answer(0, "label too long", was_reached=False))
+
+    def test_refusal_before_the_body_is_read_is_the_answer(self) -> None:
+        """A server may answer and close, or read no more, while the request is still sent: that is no broken pipe."""
+        gone = threading.Event()
+        self.addCleanup(gone.set)
+        refusal = answer("401 No", b"no token")
+        for reply in (Last(refusal), lambda wire: (wire.sendall(refusal), gone.wait(PATIENCE_SECONDS))):
+            with self.subTest(reply):
+                connection = self.connection(self.backend(reply, reads=False))
+                got = connection.post(b"x" * (1 << 24), time.monotonic() + 0.3)
+
+                self.assertEqual((got.reason, got.body), ("401 Unauthorized", b"no token"))
+
+    def test_port_of_grpc_is_guessed(self) -> None:
+        """Where what comes back is no HTTP, or nothing, at the port of gRPC, that of HTTP is said."""
+        for sent, reason in [
+            (b"\0\0\x06\x04\0\0\0\0\0\0\x05\0\0\x40\0", "what came back is no HTTP"),
+            (b"", "Remote end closed connection without response"),
+        ]:
+            backend = self.backend(Last(sent))
+            port = int(backend.url.rpartition(":")[2])
+            with self.subTest(reason), mock.patch("tracer.export.connection.GRPC_PORT", port):
+                got = self.post(self.connection(backend))
+
+                self.assertEqual(got.reason, f"{reason}; {port} is the port of gRPC, 4318 is HTTP's")
+        with mock.patch("tracer.export.connection.GRPC_PORT", port):
+            backend.close()
+            self.assertNotIn("gRPC", self.post(self.connection(backend)).reason)
+
+    def test_redirect_says_where_to(self) -> None:
+        """The place is said, without a query, which may hold a key; nothing goes there."""
+        place = "location: https://h/v1/traces?key=secret"
+        got = self.post(self.connection(self.backend(answer("308 Moved", b"", place))))
+
+        self.assertEqual(got, Answer(308, '308 Permanent Redirect to "https://h/v1/traces"'))
+        self.assertEqual(self.post(self.connection(self.backend(answer("200 OK", b"", place)))).reason, "200 OK")
 
     def test_deadline_that_has_come_leaves_no_time(self) -> None:
         """At the deadline itself nothing is begun any more."""
         with mock.patch("tracer.export.connection.monotonic", lambda: 5.0):
             got = self.connection(self.backend()).post(b"body", 5.0)
 
-        self.assertEqual(got, Answer(0, "timed out", was_reached=False))
+        self.assertEqual(got, Answer(0, "timed out waiting for the resolver", was_reached=False))
 
 
 class SecureTests(ConnectionTests):
@@ -331,7 +365,18 @@ class SecureTests(ConnectionTests):
         known = {f"OTEL_EXPORTER_OTLP_CLIENT_{name}": PEM for name in ("KEY", "CERTIFICATE")}
 
         self.assertEqual(self.post(self.connection(self.backend(client=True), **known)).status, 200)
-        self.assertEqual(self.post(self.connection(self.backend(client=True))).status, 0)
+        got = self.post(self.connection(self.backend(client=True)))
+        self.assertEqual(got.status, 0)
+        self.assertRegex(got.reason, "; it may want OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE$")
+
+    def test_handshake_that_hangs_is_left_at_the_deadline(self) -> None:
+        """A server that accepts and then speaks no TLS takes no longer than the timeout, and is not called reached."""
+        silent = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(silent.close)
+        url = read_url(f"https://127.0.0.1:{silent.getsockname()[1]}")
+        got = self.post(Connection(url, read_settings({}, self.fail)), 0.1)
+
+        self.assertEqual(got, Answer(0, "timed out waiting for the TLS handshake", was_reached=False))
 
     def test_nobody_is_asked_for_a_password(self) -> None:
         """The password of a locked key is an empty one: without any, OpenSSL would ask at the terminal."""

@@ -38,6 +38,9 @@ class SettingsTests(unittest.TestCase):
         for variable, value, name, expected in [
             (f"{OTLP}HEADERS", "a=b, x-key = c%20d=%2C,,", "headers", {"a": "b", "x-key": "c d=,"}),
             (f"{OTLP}HEADERS", "a=", "headers", {"a": ""}),
+            (f"{OTLP}HEADERS", "\"a=b,c='d'\"", "headers", {"a": "b", "c": "'d'"}),
+            (f"{OTLP}HEADERS", "' a=b '", "headers", {"a": "b"}),
+            (f"{OTLP}TIMEOUT", '"250"', "timeout", 0.25),
             (f"{OTLP}HEADERS", "a=%C3%A9%09", "headers", {"a": "é\t"}),
             (f"{OTLP}TIMEOUT", "250", "timeout", 0.25),
             (f"{OTLP}TIMEOUT", "0", "timeout", MAX_NUMBER / 1000),
@@ -60,6 +63,8 @@ class SettingsTests(unittest.TestCase):
         for variable, value, reason in [
             (f"{TRACES}HEADERS", "authorization", PAIRS),
             (f"{TRACES}HEADERS", "a=b,c=%zz", PAIRS),
+            (f"{TRACES}HEADERS", '"', PAIRS),
+            (f"{TRACES}HEADERS", "\"a=b'", WORDS),
             (f"{TRACES}HEADERS", "a=%0D%0Ab", WORDS),
             (f"{TRACES}HEADERS", "a=%00", WORDS),
             (f"{TRACES}HEADERS", "a b=c", WORDS),

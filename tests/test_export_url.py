@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import tempfile
 import threading
 import unittest
+from unittest import mock
 
 from tests.backend import TAKEN, Backend, answer
-from tests.helpers import OF_1970, PATIENCE_SECONDS, child_environment, run_here, running
+from tests.helpers import OF_1970, PATIENCE_SECONDS, TOP, child_environment, read_until, run, run_here, running
 from tests.otlp_cases import names_of
 from tests.test_export_option import LIFE, OPENED
 from tracer.export import Exporters
@@ -100,17 +102,67 @@ class ExportUrlTests(unittest.TestCase):
 
         self.assertEqual(run_here(LIFE, "--export", slow.url, "--export", other.url)[0], 0)
 
-    def test_all_are_closed_at_once(self) -> None:
-        """However many there are, none waits for another; and no signal comes to the threads that close them."""
-        meeting = threading.Barrier(40)
+    def test_all_begin_their_end_before_one_is_waited_for(self) -> None:
+        """However many there are, none waits for another; what any of them lost counts."""
+        done: list[str] = []
 
-        class Meeting:
+        class Ending:
             def close(self, *arguments: object) -> int:
-                meeting.wait(PATIENCE_SECONDS)
-                blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
-                return arguments == ([], 7, "why") and signal.SIGTERM in blocked
+                done.append("close")
+                return arguments == ([], 7, "why")
 
-        self.assertEqual(Exporters([Meeting()] * meeting.parties).close([], 7, "why"), meeting.parties)
+            def wait(self) -> int:
+                done.append("wait")
+                return 10
+
+        exporters = Exporters([Ending(), Ending()])
+
+        self.assertEqual((exporters.close([], 7, "why"), exporters.wait()), (2, 20))
+        self.assertEqual(done, ["close", "close", "wait", "wait"])
+
+    def test_picture_is_drawn_before_a_backend_is_waited_for(self) -> None:
+        """A dead backend does not cost the picture, in which an open span ends with the input; then the end says that it waits."""
+        backend = self.backend(lambda wire: wire.recv(1))
+        variables = child_environment(**AT_ONCE, OTEL_EXPORTER_OTLP_TIMEOUT="20000")
+        with running("--export", backend.url, "--timeline", "--clock", "real", env=variables) as node:
+            node.stdin.write(LIFE + OPENED)
+            node.stdin.close()
+            said = read_until(node.stderr, b" at most\n").decode()
+
+        waiting = f'waiting for "{backend.url}/v1/traces" to take spans, for 19 seconds at most'
+        self.assertRegex(said, rf"\nleft  INTERNAL open +[\d.]+ [um]s .*\ntracer: {waiting}\n$")
+
+    def test_resolver_that_hangs_holds_nothing_up(self) -> None:
+        """Replies come, the end comes in time and names it, and the process does not wait for its thread."""
+        hanging = "import socket, time; socket.getaddrinfo = lambda *a, **o: time.sleep(60)"
+        code = f"{hanging}; import sys; sys.path.insert(0, {TOP!r}); import main; main.run()"
+        command = (sys.executable, "-S", "-c", code)
+        variables = child_environment(**HASTY, OTEL_BSP_MAX_QUEUE_SIZE="1")
+        with running("--export", "http://h:4318", command=command, env=variables) as node:
+            out, err = node.communicate(
+                b"".join(LIFE.replace(b"span1", b"span%d" % each) for each in range(1, 5)), timeout=PATIENCE_SECONDS
+            )
+
+        self.assertEqual((node.returncode, out.count(b"span_complete")), (1, 4))
+        self.assertIn(b": timed out waiting for the resolver\n", err)
+        self.assertIn(b'tracer: 4 spans were lost on the way to "http://h:4318/v1/traces"\n', err)
+
+    def test_python_may_lack_zlib_and_tls(self) -> None:
+        """Plain HTTP needs neither; what does is refused in one sentence."""
+        lacking = {"zlib": None, "ssl": None, "_ssl": None}
+        backend = self.backend()
+        code = f"import sys; sys.modules.update({lacking}); sys.path.insert(0, {TOP!r}); import main; main.run()"
+        process = run(LIFE, "--export", backend.url, command=(sys.executable, "-S", "-c", code))
+        self.assertEqual((process.returncode, process.stderr), (0, OF_1970))
+        self.assertEqual(backend.request().names(), ["a"])
+
+        for url, variables, needs in [
+            (backend.url, {"OTEL_EXPORTER_OTLP_COMPRESSION": "gzip"}, "OTEL_EXPORTER_OTLP_COMPRESSION=gzip needs zlib"),
+            ("https://localhost", {}, "https needs ssl"),
+        ]:
+            said = f"tracer: cannot export to the URL: {needs}, which this Python lacks\n".encode()
+            with self.subTest(needs), mock.patch.dict(sys.modules, {**lacking, "gzip": None}):
+                self.assertEqual(run_here(LIFE, "--export", url, **variables), (2, b"", said))
 
     def test_bad_url_ends_the_node_at_once(self) -> None:
         """One sentence, exit code 2, and no input is read; a password is not shown."""

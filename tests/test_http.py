@@ -14,8 +14,9 @@ from unittest import mock
 from tests.backend import TAKEN, Backend, Last, answer
 from tests.helpers import PATIENCE_SECONDS
 from tracer import CountedIds, Limits, SimulatedClock, Span, SpanManager
+from tracer.export.connection import Answer
 from tracer.export.environment import read_settings
-from tracer.export.http import HttpExporter, choose_delay, read_partial_success
+from tracer.export.http import HttpExporter, choose_delay, is_otlp, read_partial_success
 from tracer.export.otlp import Resources, write_lines
 
 RETRY_SECONDS = "tracer.export.http.RETRY_SECONDS"
@@ -64,7 +65,7 @@ class HttpTests(unittest.TestCase):
 
     def close(self, exporter: HttpExporter) -> int:
         """Close, with no span open; return how many were lost."""
-        return exporter.close([], 0, "")
+        return exporter.close([], 0, "") + exporter.wait()
 
 
 class RequestTests(HttpTests):
@@ -160,9 +161,7 @@ class AnswerTests(HttpTests):
     def test_time_between_tries_doubles(self) -> None:
         """Each time it is twice as long, plus or minus 20 %, up to eight times the first; a 0 of the backend is none."""
         self.retry_after(1.0)
-        with mock.patch(
-            "tracer.export.http.uniform", side_effect=lambda least, most: 3 * ((least, most) == (0.8, 1.2))
-        ):
+        with mock.patch("random.uniform", side_effect=lambda least, most: 3 * ((least, most) == (0.8, 1.2))):
             self.assertEqual([choose_delay(failures) for failures in (1, 2, 3, 4, 5, 10**6)], [3, 6, 12, 24, 24, 24])
         with mock.patch("tracer.export.http.choose_delay", return_value=0.001) as waited:
             exporter = self.exporter(*[answer("503 Busy", b"", "retry-after: 0")] * 2, TAKEN, answer("503 Busy"))
@@ -184,15 +183,15 @@ class AnswerTests(HttpTests):
             ("401 No", b"", "401 Unauthorized"),
             ("404 No", b" \xff ", r'404 Not Found: "\ufffd"'),
             ("101 Other", b"", "101 Switching Protocols"),
-            ("300 Many", b"", "300 Multiple Choices"),
-            ("301 Moved", b"", "301 Moved Permanently"),
+            ("300 Many", b"", '300 Multiple Choices to "/x"'),
+            ("301 Moved", b"", '301 Moved Permanently to "/x"'),
             ("500 No", b"", "500 Internal Server Error"),
             ("299 Odd", b"", None),
             ("699 Odd", b"", "699"),
         ]:
             with self.subTest(status):
                 self.said.clear()
-                exporter = self.exporter(*[answer(status, body, "location: /x", "retry-after: 0")] * 2)
+                exporter = self.exporter(*[answer(status, body, "location: /x?key=secret", "retry-after: 0")] * 2)
                 for name in "ab":
                     self.add(exporter, name)
                     self.assertEqual(self.backend.request().names(), [name])
@@ -216,6 +215,47 @@ class AnswerTests(HttpTests):
             self.said, [f'{self.url} took 1 of 2 spans: "too old"', f"1 span was lost on the way to {self.url}"]
         )
 
+    def test_rejection_without_a_message_is_said(self) -> None:
+        """The sentence ends with the number, and not with an empty message."""
+        exporter = self.exporter(answer("200 OK", b'{"partial_success":{"rejected_spans":1,"error_message":""}}'))
+        self.add(exporter, "a")
+
+        self.assertEqual(self.close(exporter), 1)
+        self.assertEqual(self.said[0], f"{self.url} took 0 of 1 spans")
+
+    def test_answer_that_is_no_otlp_loses_the_spans(self) -> None:
+        """A web page, or another text, is what some other port says; it is said once, with a guess at the port."""
+        page = answer("200 OK", b"<html>", "content-type: text/html; charset=utf-8")
+        for reply in (page, answer("200 OK", b"welcome", "content-type: text/plain")):
+            with self.subTest(reply[-9:]):
+                self.said.clear()
+                exporter = self.exporter(reply, reply)
+                for name in "ab":
+                    self.add(exporter, name)
+                    self.backend.request()
+
+                self.assertEqual(self.close(exporter), 2)
+                why = "200 OK, but what came back is no OTLP; is the port right? OTLP over HTTP is mostly at 4318"
+                lost = f"2 spans were lost on the way to {self.url}"
+                self.assertEqual(self.said, [f"{self.url} took 0 of 1 spans: {why}", lost])
+
+    def test_answer_of_otlp_may_be_empty_json_or_protobuf(self) -> None:
+        """Any JSON counts, also the mere beginning of an object; protobuf is known by its type."""
+        for content_type, body, expected in [
+            ("", b"", True),
+            ("text/plain", b" \n", True),
+            ("", b'{"partialSuccess":{"errorMe', True),
+            *(("text/plain", body, True) for body in (b"[]", b"null", b'"ok"', b" 1 ")),
+            ("application/x-protobuf", b"\n\x02\x08\x01", True),
+            ("", b"\n\x02\x08\x01", False),
+            ("application/json", b"<html>", False),
+            ("Text/HTML", b"{}", False),
+            ("", b"ok", False),
+            ("", b"[" * 60_000, False),
+        ]:
+            with self.subTest(content_type=content_type, body=body[:9]):
+                self.assertIs(is_otlp(Answer(200, "200 OK", body, content_type)), expected)
+
     def test_message_of_a_backend_that_takes_all_is_said(self) -> None:
         """A `partialSuccess` that rejects nothing may have a message all the same."""
         exporter = self.exporter(answer("200 OK", b'{"partialSuccess":{"errorMessage":"slow down"}}'))
@@ -235,10 +275,13 @@ class AnswerTests(HttpTests):
             ),
             *(({"errorMessage": text}, (0, text)) for text in ("", "slow down")),
             ({"rejectedSpans": 1, "errorMessage": 7}, (1, "")),
+            ({"rejected_spans": "1", "error_message": "old"}, (1, "old")),
+            ({"rejectedSpans": None, "rejected_spans": 1}, (1, "")),
             *((nothing, (0, "")) for nothing in (None, {}, [], 1, "x")),
         ]:
             with self.subTest(said):
-                self.assertEqual(read_partial_success(json.dumps({"partialSuccess": said}).encode(), 5), expected)
+                for name in ("partialSuccess", "partial_success"):
+                    self.assertEqual(read_partial_success(json.dumps({name: said}).encode(), 5), expected)
         for body in (b"", b"{}", b"[]", b"null", b"<html>", b"\xff", b"[" * 60_000, b"\x12\x00"):
             with self.subTest(body[:9]):
                 self.assertEqual(read_partial_success(body, 5), (0, ""))
@@ -291,7 +334,7 @@ class OutageTests(HttpTests):
         self.retry_after(NEVER)
         for trouble, told in (
             (answer("503 Busy", b"full"), '503 Service Unavailable: "full"'),
-            (answer("429 Busy", b"", "retry-after: 99"), "429 Too Many Requests"),
+            (answer("429 Busy", b"", "retry-after: 3600"), "429 Too Many Requests; not to be asked again for 1 hour"),
             (Last(b""), "Remote end closed connection without response"),
         ):
             with self.subTest(told):
@@ -322,18 +365,32 @@ class OutageTests(HttpTests):
         self.assertEqual(
             self.said,
             [
-                f"cannot send spans to {self.url}: timed out",
+                f"cannot send spans to {self.url}: timed out waiting for the answer",
                 f"1 span was lost on the way to {self.url}",
             ],
         )
 
+    def test_end_that_waits_says_so(self) -> None:
+        """After a second it says whom it waits for, and when it will give up; an end that waits for less says nothing."""
+        gone = threading.Event()
+        self.addCleanup(gone.set)
+        with mock.patch("tracer.export.http.SILENT_SECONDS", 0.05):
+            exporter = self.exporter(lambda wire: gone.wait(PATIENCE_SECONDS), TIMEOUT=300)
+            self.add(exporter, "a")
+            self.close(exporter)
+
+        self.assertEqual(self.said[0], f"waiting for {self.url} to take spans, for 1 second at most")
+
     def test_thread_that_hangs_is_left(self) -> None:
         """At the end it is waited for a second longer than its requests may take, and it keeps no process alive."""
         exporter = self.exporter(TIMEOUT=2_000)
-        with mock.patch.object(exporter._thread, "join") as join:
+        with (
+            mock.patch("tracer.export.http.monotonic", lambda: 5.0),
+            mock.patch.object(exporter._thread, "join") as join,
+        ):
             self.close(exporter)
 
-        join.assert_called_once_with(3)
+        self.assertEqual(join.call_args_list, [mock.call(1.0), mock.call(3.0)])
         self.assertTrue(exporter._thread.daemon)
 
     def test_bug_in_the_thread_holds_nobody_up(self) -> None:
@@ -375,7 +432,7 @@ class RoomTests(HttpTests):
         exporter = self.exporter(MAX_QUEUE_SIZE=2, MAX_EXPORT_BATCH_SIZE=2)
         spans = [self.manager.create_span({"name": name, "timestamp_us": 9_000}) for name in "abc"]
 
-        self.assertEqual(exporter.close(spans, 7_000, "why"), 0)
+        self.assertEqual(exporter.close(spans, 7_000, "why") + exporter.wait(), 0)
         (first, second) = (self.backend.request() for _ in range(2))
         self.assertEqual((first.names(), second.names()), (["a", "b"], ["c"]))
         self.assertIn(b'"endTimeUnixNano":"9000000","status":{"message":"why","code":2}', second.body)

@@ -251,13 +251,15 @@ class ResourceTests(unittest.TestCase):
         return {pair["key"]: pair["value"]["stringValue"] for pair in message["attributes"]}
 
     def test_service_name_has_an_order_of_sources(self) -> None:
-        """The sender's name wins, then OTEL_SERVICE_NAME, then OTEL_RESOURCE_ATTRIBUTES, then `unknown_service`."""
+        """The sender's name wins, then OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, `unknown_service`; quotes are taken off."""
         named, listed = {"OTEL_SERVICE_NAME": "n"}, {"OTEL_RESOURCE_ATTRIBUTES": "service.name=l"}
         cases = [
             (None, {}, "unknown_service"),
             (None, {"OTEL_SERVICE_NAME": "", "OTEL_RESOURCE_ATTRIBUTES": "service.name="}, "unknown_service"),
             (None, listed, "l"),
             (None, {**listed, **named}, "n"),
+            (None, {"OTEL_SERVICE_NAME": '"n"'}, "n"),
+            (None, {"OTEL_RESOURCE_ATTRIBUTES": "'service.name=l'"}, "l"),
             ("s", {**listed, **named}, "s"),
         ]
         for service, environment, expected in cases:

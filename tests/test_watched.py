@@ -28,10 +28,12 @@ class WatchedTests(unittest.TestCase):
 
     SESSIONS = 5
 
-    def run_at(self, terminals: tuple[int, ...], data: bytes, *options: str) -> tuple[int, bytes, bytes]:
+    def run_at(
+        self, terminals: tuple[int, ...], data: bytes, *options: str, **variables: str
+    ) -> tuple[int, bytes, bytes]:
         """Run the node where these descriptors are terminals."""
         with mock.patch("tracer.command.session.os.isatty", lambda descriptor: descriptor in terminals):
-            return run_here(data, *options)
+            return run_here(data, *options, **variables)
 
     def test_silence_stays_where_nobody_watches(self) -> None:
         """Without `--verbose` stderr is silent, unless both stdin and stderr are terminals."""
@@ -42,6 +44,19 @@ class WatchedTests(unittest.TestCase):
     def test_verbose_reports_what_happens_in_silence(self) -> None:
         """With `--verbose` that is reported, without a greeting, and how many lines came."""
         self.assertEqual(self.run_at((), SILENT, "--verbose")[2], REPORTED + b"tracer: 2 lines read\n")
+
+    def test_endpoint_in_the_environment_is_not_used(self) -> None:
+        """Who watches and exports nothing reads so, without the endpoint, which may hold a secret."""
+        variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": "secret", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": ""}
+        said = b"tracer: OTEL_EXPORTER_OTLP_ENDPOINT is not used: spans go where --export says\n"
+        for terminals, options, count in [
+            ((0, 2), (), 1),
+            ((), ("--verbose",), 1),
+            ((), (), 0),
+            ((), ("--verbose", "--export", os.devnull), 0),
+        ]:
+            with self.subTest(terminals=terminals, options=options):
+                self.assertEqual(self.run_at(terminals, b"", *options, **variables)[2].count(said), count)
 
     def test_terminal_is_greeted(self) -> None:
         """At a terminal there is a greeting first; no bad line is only counted."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import unittest
 
-from tracer.words import NEARABLE, SHOWN_CHARACTERS, WholeNumber, guess, guess_id
+from tracer.words import NEARABLE, SHOWN_CHARACTERS, WholeNumber, guess, guess_id, show_seconds
 
 
 class WholeNumberTests(unittest.TestCase):
@@ -22,6 +22,24 @@ class WholeNumberTests(unittest.TestCase):
         )
         self.assertEqual(WholeNumber().read("0" * 5_000 + "7"), 7)
         self.assertEqual((number.expected, WholeNumber().expected), ("a whole number from 2 to 9", "a whole number"))
+
+
+class SecondsTests(unittest.TestCase):
+    """A time of some length."""
+
+    def test_seconds_are_in_the_largest_unit_that_fits(self) -> None:
+        """It is rounded up to whole seconds, and nothing of it is left out."""
+        for seconds, shown in [
+            (0.1, "1 second"),
+            (59.5, "1 minute"),
+            (61, "61 seconds"),
+            (120.0, "2 minutes"),
+            (3_599.2, "1 hour"),
+            (5_400, "90 minutes"),
+            (86_400, "24 hours"),
+        ]:
+            with self.subTest(seconds):
+                self.assertEqual(show_seconds(seconds), shown)
 
 
 class GuessTests(unittest.TestCase):

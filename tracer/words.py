@@ -22,6 +22,7 @@ NEARABLE = 4
 _LETTERS = "abcdefghijklmnopqrstuvwxyz-_."
 #: Digits of a whole number that are looked at; Python reads no more, and a number that has more is too large either way.
 _MOST_DIGITS = 4_300
+_UNITS = ((3_600, "hour"), (60, "minute"), (1, "second"))
 _PLURALS = {"": "", "is": " are", "was": " were"}
 
 
@@ -50,6 +51,13 @@ def count(number: int, noun: str, verb: str = "") -> str:
     if number == 1:
         return f"1 {noun} {verb}".rstrip()
     return f"{number} {noun}s{_PLURALS[verb]}"
+
+
+def show_seconds(seconds: float) -> str:
+    """Write a time of some length, rounded up to whole seconds, in the largest unit that fits."""
+    whole = -int(-seconds // 1)
+    size, unit = next((size, unit) for size, unit in _UNITS if whole % size == 0)
+    return count(whole // size, unit)
 
 
 class WholeNumber:

@@ -168,7 +168,7 @@ class ProtoTests(unittest.TestCase):
         for span in sent:
             exporter.add(span)
 
-        self.assertEqual(exporter.close([], 0, ""), 0)
+        self.assertEqual(exporter.close([], 0, "") + exporter.wait(), 0)
         bodies = [backend.request().body for _ in range(backend.requests.qsize())]
         read = [resource for body in bodies for resource in parsed(body).resource_spans]
         self.check_all(read, sent)

@@ -11,7 +11,7 @@ from ..words import count, show_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ..machine.screen import Screen
     from ..span import Span
@@ -74,6 +74,13 @@ class Complaints:
         """Say to a person at a terminal what this is, and what to type."""
         what = f"span tracer {version}: one JSON message a line; {END_OF_INPUT} the input"
         self.say(f"{what}.  To begin with, paste this:\n{EXAMPLE}")
+
+    def notice_endpoint(self, environment: Mapping[str, str]) -> None:
+        """Say that the variables that name an endpoint export nothing, where one is set; what it holds may be a secret."""
+        for variable in ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"):
+            if environment.get(variable):
+                self.say(f"{variable} is not used: spans go where --export says")
+                return
 
     def summarize(self, lines: int, open_spans: Sequence[Span]) -> None:
         """Say at the end what was only counted, and name the spans that are still open; `lines` have come in all."""

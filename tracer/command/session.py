@@ -77,7 +77,10 @@ def run_session(arguments: list[str], serve: Serve) -> int:
         return EX_OPTION
     if at_terminal:
         complaints.greet(__version__)
-    return keep_spans(options, complaints, exporter, serve, is_watched=options.verbose or at_terminal)
+    is_watched = options.verbose or at_terminal
+    if is_watched and options.export is None:
+        complaints.notice_endpoint(os.environ)
+    return keep_spans(options, complaints, exporter, serve, is_watched)
 
 
 def keep_spans(
@@ -98,13 +101,16 @@ def keep_spans(
 
     with streams:
         failure = run_step(lambda: serve(streams, node, buffer, send), complaints.say)
+        now_us = manager.clock.now_us
         if exporter is not None:
             ending = signal.Signals(streams.signal).name + " came" if streams.signal else ENDINGS[failure]
-            lost = exporter.close(manager.open_spans(), manager.clock.now_us, f"still open when {ending}")
-        # Whoever reads stdout may have stalled, so the spans go first.
+            lost = exporter.close(manager.open_spans(), now_us, f"still open when {ending}")
+        # Whoever reads stdout may have stalled, so the spans go first; a backend comes last, for it may be dead.
         failure = failure or run_step(lambda: streams.finish(complaints.say), complaints.say)
         if not failure:
-            report_end(node, manager, complaints, options)
+            report_end(node, manager, now_us, complaints, options)
+        if exporter is not None:
+            lost += exporter.wait()
     if failure:
         return failure
     if streams.signal:
@@ -132,16 +138,16 @@ def make_node(options: Options, manager: SpanManager, complaints: Complaints, is
     return WatchedNode(manager, complaints.complain, complaints.notice, is_auto)
 
 
-def report_end(node: Node, manager: SpanManager, complaints: Complaints, options: Options) -> None:
-    """Say on stderr what there is to say at the end."""
+def report_end(node: Node, manager: SpanManager, now_us: int, complaints: Complaints, options: Options) -> None:
+    """Say on stderr what there is to say at the end, which came at that time of the manager's clock."""
     open_spans = manager.open_spans()
-    if options.export is not None and manager.clock.now_us < YEAR_US and manager.has_created:
+    if options.export is not None and now_us < YEAR_US and manager.has_created:
         complaints.say("the times in the export are of 1970, the simulated clock's: --clock real gives today's")
     complaints.summarize(node.lines, open_spans)
     if options.timeline:
         from ..picture import draw_kept
 
-        draw_kept(manager, complaints.screen, options.verbose)
+        draw_kept(manager, now_us, complaints.screen, options.verbose)
 
 
 def write_out(data: bytes, say: Say) -> int:

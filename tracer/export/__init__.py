@@ -1,6 +1,6 @@
 """Ended spans for OpenTelemetry's backends: the format, and where it goes.
 
-An exporter is whatever has the three methods of `Exporter`.  Read next: `otlp.py` for the format, `file.py` for a file,
+An exporter is whatever has the methods of `Exporter`.  Read next: `otlp.py` for the format, `file.py` for a file,
 `http.py` for a URL.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 
-from ..machine import leave_signals_to_others
 from ..trace_context import SAMPLED
 from ..words import quote_path
 
@@ -32,15 +31,20 @@ if TYPE_CHECKING:
             """Send the spans that were added; it is called before their senders read that they have ended."""
 
         def close(self, open_spans: Iterable[Span], now_us: int, why: str) -> int:
-            """Send what is left, and the spans that are still open as ended by an error; nothing comes after this.
+            """Send what is left, and the spans that are still open as ended by an error; nothing is added after this.
+
+            No backend is waited for.
 
             Args:
                 open_spans: these objects stay open; what is sent says otherwise.
                 now_us: when they end; one that starts later ends when it starts.
                 why: the message of their status.
             Returns:
-                How many spans were lost; the exporter has said so itself.
+                How many spans were lost, as far as that is known; the exporter has said so itself.
             """
+
+        def wait(self) -> int:
+            """Wait until what is under way has come to its end; return how many more spans were lost."""
 
 
 # What is meant for a URL, right or wrong; a file of such a name is called ./http:...
@@ -138,14 +142,10 @@ class Exporters:
             exporter.flush()
 
     def close(self, open_spans: Iterable[Span], now_us: int, why: str) -> int:
-        """Send what is left, side by side: a backend that is dead takes no time from another one.
-
-        Return how many spans were lost, once for each way that one was lost on.
-        """
+        """Send what is left; return how many spans were lost, once for each way that one was lost on."""
         spans = [span for span in open_spans if span.flags & SAMPLED]
-        if len(self._exporters) == 1:
-            return self._exporters[0].close(spans, now_us, why)
-        from concurrent.futures import ThreadPoolExecutor
+        return sum([exporter.close(spans, now_us, why) for exporter in self._exporters])
 
-        with ThreadPoolExecutor(len(self._exporters), initializer=leave_signals_to_others) as pool:
-            return sum(pool.map(lambda exporter: exporter.close(spans, now_us, why), self._exporters))
+    def wait(self) -> int:
+        """Wait for all; each has its own thread and began its end with the others, so a dead one takes no time from another."""
+        return sum([exporter.wait() for exporter in self._exporters])

@@ -4,7 +4,7 @@ Owns the connection, which is kept open.  It follows no redirect and knows no pr
 spans go where the user sent them.
 Traps: a socket's timeout is for one operation, so a peer that sends a byte now and then holds a reader for ever: here every operation
 gets what is left until a deadline.  And what a server says is text from outside.
-Read next: `http.py`, which decides what follows from an answer.
+Read next: `dialing.py` for the way to a host, `http.py`, which decides what follows from an answer.
 Source: OTLP 1.x, OTLP/HTTP; RFC 9110, Retry-After, and informational answers, which come before the real one.
 """
 
@@ -15,18 +15,21 @@ import io
 import os
 import re
 import select
+import socket
 from email.utils import mktime_tz, parsedate_tz
-from http.client import HTTPConnection, HTTPException, HTTPResponse, responses
+from http.client import HTTPConnection, HTTPException, responses
 from time import monotonic, time
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from ..version import __version__
-from ..words import WholeNumber
+from ..words import WholeNumber, quote
+from .dialing import Host, count_left
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import socket
+    from http.client import HTTPResponse
+    from ssl import SSLContext
     from typing import Any
 
     from .environment import Settings
@@ -35,8 +38,14 @@ if TYPE_CHECKING:
 ANSWER_BYTES = 1 << 16
 #: The longest time that a server may ask for before the next try; a longer one is cut to this, in case it is a mistake.
 MAX_RETRY_SECONDS = 86_400
+#: How long is read what a server said before the request had been sent: it is there already.
+REFUSAL_SECONDS = 0.05
+#: The port of OTLP over gRPC, which speaks no HTTP/1.1.
+GRPC_PORT = 4317
 USER_AGENT = f"span-tracer-node/{__version__}"
 
+# Before Python 3.10 these are two.
+_TIMEOUTS = (TimeoutError, socket.timeout)
 _PRINTABLE = re.compile("[!-~]+")
 
 
@@ -57,6 +66,7 @@ class Answer(NamedTuple):
         status: HTTP's; 0 if there was no answer.
         reason: what it says to a person, without the body.
         body: the beginning of it.
+        content_type: of the body.
         retry_after: seconds to wait before the next try; None if the server did not say.
         was_reached: whether there was a connection at all.
     """
@@ -64,6 +74,7 @@ class Answer(NamedTuple):
     status: int
     reason: str
     body: bytes = b""
+    content_type: str = ""
     retry_after: float | None = None
     was_reached: bool = True
 
@@ -99,62 +110,106 @@ class Connection:
         url: where to.
         settings: headers and certificates.
     Raises:
-        ValueError: a certificate or a key cannot be read.
+        ValueError: a certificate or a key cannot be read, or this Python has no TLS.
     """
 
     def __init__(self, url: Url, settings: Settings) -> None:
-        self._target = url.target
+        self._url = url
         self._headers: dict[str, bytes] = {name: value.encode() for name, value in settings.headers.items()}
         self._headers.update({"content-type": b"application/json", "user-agent": USER_AGENT.encode()})
         if settings.gzip:
             self._headers["content-encoding"] = b"gzip"
-        self._http = _open_secure(url, settings) if url.is_secure else HTTPConnection(url.host, url.port)
-        self._http.response_class = _Response
-        self._wire: _Wire
+        self._context = _make_context(settings) if url.is_secure else None
+        self._host = Host(url.host, url.port)
+        self._socket: socket.socket | None = None
+        # What is waited for, for the sentence if it does not come.
+        self._awaited = ""
 
     def post(self, body: bytes, deadline: float) -> Answer:
         """Send a request and wait for its answer, until a time of the monotonic clock."""
-        if self._http.sock is not None and self._wire.has_spoken():
-            # Unasked: it has closed, or given up waiting; that is no answer to what comes now.
-            self._http.close()
-        is_fresh = self._http.sock is None
-        if is_fresh:
-            try:
-                self._http.timeout = _count_left(deadline)
-                self._http.connect()
-                self._wire = self._http.sock = _Wire(self._http.sock)
-            except (OSError, ValueError) as error:
-                self._http.close()
-                return Answer(0, _explain(error), was_reached=False)
-        self._wire.deadline = deadline
+        if self._socket is not None and select.select([self._socket], [], [], 0)[0]:
+            # It has closed, or given up waiting, unasked: that is no answer to what comes now.
+            self.close()
+        is_fresh = self._socket is None
         try:
-            return self._exchange(body)
+            made = self._socket = self._socket or self._connect(deadline)
+        except (OSError, ValueError) as error:
+            return Answer(0, self._explain(error), was_reached=False)
+        try:
+            answer = self._exchange(made, body, deadline)
         except (OSError, HTTPException) as error:
-            self._http.close()
-            if is_fresh or monotonic() >= deadline:
-                return Answer(0, _explain(error))
-            # A server closes what was idle for long; that says nothing about the next connection.
-            return self.post(body, deadline)
+            self.close()
+            if not is_fresh and not isinstance(error, _TIMEOUTS):
+                # A server closes what was idle for long; that says nothing about the next connection.
+                return self.post(body, deadline)
+            answer = Answer(0, self._explain(error))
+        self._host.note_answer(answer.status > 0)
+        return answer
 
     def close(self) -> None:
         """Close the connection; the next request would make another one."""
-        self._http.close()
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
 
-    def _exchange(self, body: bytes) -> Answer:
-        self._http.request("POST", self._target, body, self._headers)
-        response = self._http.getresponse()
+    def _connect(self, deadline: float) -> socket.socket:
+        self._awaited = "the resolver"
+        addresses = self._host.resolve(deadline)
+        self._awaited = "the connection"
+        made = self._host.connect(addresses, deadline)
+        if self._context is None:
+            return made
+        self._awaited = "the TLS handshake"
+        try:
+            made.settimeout(count_left(deadline))
+            return self._context.wrap_socket(made, server_hostname=self._url.host)
+        except (OSError, ValueError):
+            made.close()
+            raise
+
+    def _exchange(self, made: socket.socket, body: bytes, deadline: float) -> Answer:
+        wire = _Wire(made, deadline)
+        http = HTTPConnection(self._url.host, self._url.port)
+        http.default_port = 443 if self._url.is_secure else 80
+        http.sock = wire
+        self._awaited = "the request to be taken"
+        try:
+            http.request("POST", self._url.target, body, self._headers)
+            self._awaited = "the answer"
+        except OSError:
+            # A server may answer before it has read the whole request, and read no more.
+            wire.deadline = max(deadline, monotonic() + REFUSAL_SECONDS)
+        response = http.getresponse()
+        while 101 < response.status < 200:
+            # There is a real answer to come; `http.client` itself skips 100 alone.  Without headers it reads the next one.
+            response.headers = None  # type: ignore[assignment]
+            response.begin()
         try:
             start = response.read(ANSWER_BYTES)
         except (OSError, HTTPException, ValueError):
             # ValueError: the size of a chunk is negative.  The status says what became of the spans.
             start = b""
-        if not response.isclosed():
-            # There is more, and the next answer would begin with it.
+        if response.will_close or not response.isclosed():
+            # Or there is more, and the next answer would begin with it.
             response.close()
-            self._http.close()
-        # Not the server's phrase, which may be any text.
-        reason = f"{response.status} {responses.get(response.status, '')}".strip()
-        return Answer(response.status, reason, start, read_retry_after(response.getheader("retry-after", "")))
+            self.close()
+        return Answer(
+            response.status,
+            _describe_status(response),
+            start,
+            response.getheader("content-type", ""),
+            read_retry_after(response.getheader("retry-after", "")),
+        )
+
+    def _explain(self, error: Exception) -> str:
+        if isinstance(error, _TIMEOUTS):
+            return f"timed out waiting for {self._awaited}"
+        said = _explain(error)
+        if _wants_certificate(error):
+            return f"{said}; it may want OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"
+        if self._url.port == GRPC_PORT and isinstance(error, (HTTPException, ConnectionResetError, BrokenPipeError)):
+            return f"{said}; {GRPC_PORT} is the port of gRPC, 4318 is HTTP's"
+        return said
 
 
 def read_retry_after(value: str) -> float | None:
@@ -169,10 +224,19 @@ def read_retry_after(value: str) -> float | None:
         return None
 
 
-def _open_secure(url: Url, settings: Settings) -> HTTPConnection:
-    import ssl
-    from http.client import HTTPSConnection
+def _describe_status(response: HTTPResponse) -> str:
+    # Not the server's phrase, which may be any text.
+    described = f"{response.status} {responses.get(response.status, '')}".strip()
+    # Without the query, which may hold a key.
+    place = response.getheader("location", "").partition("?")[0]
+    return f"{described} to {quote(place)}" if 300 <= response.status < 400 and place else described
 
+
+def _make_context(settings: Settings) -> SSLContext:
+    try:
+        import ssl
+    except ImportError:
+        raise ValueError("https needs ssl, which this Python lacks") from None
     try:
         context = ssl.create_default_context(cafile=settings.certificate)
     except OSError as error:
@@ -184,7 +248,7 @@ def _open_secure(url: Url, settings: Settings) -> HTTPConnection:
         except OSError as error:
             names = "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE or _CLIENT_KEY"
             raise ValueError(f"{names} cannot be read: {_explain(error)}") from None
-    return HTTPSConnection(url.host, url.port, context=context)
+    return context
 
 
 def _explain(error: Exception) -> str:
@@ -196,84 +260,46 @@ def _explain(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
-def _count_left(deadline: float) -> float:
-    """Return how many seconds are left.
+def _wants_certificate(error: Exception) -> bool:
+    """Return whether this is how a server refuses a client that shows no certificate; only since TLS 1.3 it says that clearly."""
+    reason: str = getattr(error, "reason", None) or ""
+    return reason.endswith(("CERTIFICATE_REQUIRED", "ALERT_BAD_CERTIFICATE", "ALERT_HANDSHAKE_FAILURE"))
 
-    Raises:
-        TimeoutError: none.
+
+class _Wire(io.RawIOBase):
+    """A socket as `http.client` uses it for one request, and what the answer is read from; its owner closes the socket.
+
+    Args:
+        made: the socket.
+        deadline: nothing is waited for beyond this time of the monotonic clock.
     """
-    if (left := deadline - monotonic()) <= 0:
-        raise TimeoutError("timed out")
-    return left
 
-
-class _Wire:
-    """A socket, as far as an `HTTPConnection` uses it, that waits for nobody beyond a deadline."""
-
-    def __init__(self, wire: socket.socket) -> None:
-        self._socket = wire
-        #: A time of the monotonic clock; whoever uses it sets one first.
-        self.deadline: float
-
-    def allow(self) -> None:
-        """Let the next operation take as long as there is time."""
-        self._socket.settimeout(_count_left(self.deadline))
-
-    def has_spoken(self) -> bool:
-        """Return whether there is something to read already, an end too."""
-        return bool(select.select([self._socket], [], [], 0)[0])
+    def __init__(self, made: socket.socket, deadline: float) -> None:
+        self._socket = made
+        self.deadline = deadline
+        self._count = 0
 
     def sendall(self, data: bytes) -> None:
         """Send all of it."""
         rest = memoryview(data)
         while rest:
-            self.allow()
+            self._socket.settimeout(count_left(self.deadline))
             rest = rest[self._socket.send(rest) :]
 
     def makefile(self, mode: str) -> io.BufferedReader:
-        """Make what an answer is read from; it holds the socket open."""
-        return io.BufferedReader(_Reader(self, self._socket.makefile("rb", buffering=0)))
-
-    def close(self) -> None:
-        """Close it, as soon as no answer is read from it any more."""
-        self._socket.close()
-
-
-class _Reader(io.RawIOBase):
-    """What comes from a socket.
-
-    Args:
-        wire: allows each read.
-        raw: reads.
-    """
-
-    def __init__(self, wire: _Wire, raw: io.RawIOBase) -> None:
-        self._wire = wire
-        self._raw = raw
-        self._count = 0
+        """Make what an answer is read from."""
+        return io.BufferedReader(self)
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        self._wire.allow()
-        count = self._raw.readinto(buffer) or 0
+        self._socket.settimeout(count_left(self.deadline))
+        count = self._socket.recv_into(buffer)
         self._count += count
         if self._count > 2 * ANSWER_BYTES:
             raise OSError("the answer is too long")
         return count
 
     def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
-class _Response(HTTPResponse):
-    """An answer that is not one of those that come before it; `http.client` skips 100 alone."""
-
-    def begin(self) -> None:
-        super().begin()
-        while 101 < self.status < 200:
-            # Without headers it reads the next one.
-            self.headers = None  # type: ignore[assignment]
-            super().begin()
+        """Leave the socket as it is."""

@@ -51,6 +51,12 @@ class Settings(NamedTuple):
     batch_size: int
 
 
+def read_variable(environment: Mapping[str, str], name: str) -> str:
+    """Read a variable, empty where it is not set, without quotes around its value: Docker leaves them in a file of variables."""
+    value = environment.get(name, "").strip()
+    return value[1:-1].strip() if value[:1] in ('"', "'") and value[1:].endswith(value[0]) else value
+
+
 def read_pairs(text: str) -> dict[str, str]:
     """Read `key=value,key=value`, percent-encoded.
 
@@ -91,7 +97,7 @@ def _read_first(
     say: Callable[[str], None],
 ) -> Any:
     for variable in variables:
-        if value := environment.get(variable, "").strip():
+        if value := read_variable(environment, variable):
             try:
                 return read(value)
             except ValueError as error:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from ..span import KINDS, STATUSES
 from ..version import __version__
-from .environment import read_pairs
+from .environment import read_pairs, read_variable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -204,11 +204,11 @@ class Resources:
     def __init__(self, environment: Mapping[str, str], say: Callable[[str], None]) -> None:
         self._others: dict[str, str] = {}
         try:
-            self._others = read_pairs(environment.get("OTEL_RESOURCE_ATTRIBUTES", ""))
+            self._others = read_pairs(read_variable(environment, "OTEL_RESOURCE_ATTRIBUTES"))
         except ValueError as error:
             say(f"OTEL_RESOURCE_ATTRIBUTES is ignored: {error}")
         named = self._others.pop("service.name", None)
-        self._own = environment.get("OTEL_SERVICE_NAME") or named or "unknown_service"
+        self._own = read_variable(environment, "OTEL_SERVICE_NAME") or named or "unknown_service"
 
     def build(self, service: str | None) -> Message:
         """Build the resource of a service; None is the node's own, for spans that came from nobody named."""

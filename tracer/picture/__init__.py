@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from ..manager import SpanManager
 
 
-def draw_kept(manager: SpanManager, screen: Screen, with_details: bool) -> None:
-    """Draw the spans that a manager keeps on a screen, the open ones up to now."""
+def draw_kept(manager: SpanManager, now_us: int, screen: Screen, with_details: bool) -> None:
+    """Draw the spans that a manager keeps on a screen, the open ones up to a time."""
     spans = [*manager.ended_spans(), *manager.open_spans()]
-    screen.write(render_for_screen(screen, spans, manager.clock.now_us, with_details))
+    screen.write(render_for_screen(screen, spans, now_us, with_details))
 
 
 def render_files(paths: list[str], with_details: bool, say: Callable[[str], None]) -> bytes:
