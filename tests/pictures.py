@@ -6,10 +6,19 @@ import re
 from unicodedata import category, east_asian_width
 
 from tests import helpers
+from tracer.picture.choice import Choice
 from tracer.picture.waterfall import render
 
 
-def draw(*messages: dict, width: int = 60, unicode: bool = True, colour: bool = False, details: bool = False) -> str:
+def draw(
+    *messages: dict,
+    width: int = 60,
+    unicode: bool = True,
+    colour: bool = False,
+    details: bool = False,
+    trace: str | None = None,
+    last: int | None = None,
+) -> str:
     """Draw the spans that a fresh node keeps after some messages; each must be accepted."""
     session = helpers.Session()
     for message in messages:
@@ -17,7 +26,7 @@ def draw(*messages: dict, width: int = 60, unicode: bool = True, colour: bool = 
     if session.complaints:
         raise ValueError(session.complaints)
     spans = [*session.manager.ended_spans(), *session.manager.open_spans()]
-    return render(spans, session.manager.clock.now_us, width, unicode, colour, details)
+    return render(spans, session.manager.clock.now_us, width, unicode, colour, Choice(details, trace, last))
 
 
 def create(span_id: str, name: str | None = None, at: int | None = None, **fields: object) -> dict:

@@ -29,7 +29,7 @@ from tests.helpers import (
 )
 
 SHOP, BANK = (os.path.join(SAMPLES, f"{name}.jsonl") for name in ("shop", "bank"))
-DRAWN = child_environment(COLUMNS="80", PYTHONIOENCODING="utf-8")
+DRAWN = child_environment(COLUMNS="80", PYTHONIOENCODING="utf-8", TZ="UTC0")
 
 
 def read_picture() -> str:
@@ -125,10 +125,44 @@ class DrawOptionTests(unittest.TestCase):
                 self.assertEqual((code, out), (2, b""))
                 self.assertIn(f": error: --draw draws and exits, so {option} does not go with it\n".encode(), err)
 
+    def test_trace_is_drawn_alone(self) -> None:
+        """`--trace` draws the trace whose id begins so; where there is none, a sentence says it, and the exit code is 1."""
+        process = run(b"", "--draw", SHOP, BANK, "--trace", "4BF92f", env=DRAWN)
+        self.assertEqual((process.returncode, process.stdout.decode()), (0, read_picture()))
+
+        self.assertEqual(
+            run_here(b"", "--draw", SHOP, "--trace", "4bf93"),
+            (1, b"", b"tracer: no trace has an id that begins with 4bf93\n"),
+        )
+
+    def test_last_traces_are_drawn(self) -> None:
+        """`--last` draws the traces that began last, of all files together."""
+        spans = [{"traceId": f"{number:032x}", "name": f"s{number}"} for number in range(1, 4)]
+        data = line_of({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]})
+        code, out, _ = run_here(data, "--draw", SHOP, "-", "--last", "2", COLUMNS="80")
+
+        self.assertEqual((code, re.findall(rb"^trace (\w+)", out, re.M)), (0, [b"3".zfill(32), b"4bf92f3577b34da6"]))
+
+    def test_link_to_another_trace_has_its_name(self) -> None:
+        """With `--trace --verbose` a link names its span also where that is in another trace of a file; a pipe is read but once."""
+        far = {"traceId": "b" * 32, "spanId": "b" * 16, "name": "far"}
+        near = {"traceId": "a" * 32, "spanId": "a" * 16, "links": [{"traceId": "b" * 32, "spanId": "b" * 16}]}
+        data = line_of({"resourceSpans": [{"scopeSpans": [{"spans": [near, far]}]}]})
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(data)
+            file.flush()
+            for path, name in ((file.name, b"far, "), ("-", b"")):
+                code, out, err = run_here(data, "--draw", path, "--verbose", "--trace", "a", COLUMNS="120")
+
+                self.assertEqual((code, err), (0, b""))
+                self.assertIn(b"link to %sspan %s, trace %s\n" % (name, b"b" * 16, b"b" * 32), out)
+                self.assertNotIn(b"\nfar", out)
+
     def test_open_span_lasts_up_to_the_latest_time(self) -> None:
-        """A span without an end is drawn as open, up to the latest time in the files."""
+        """A span without an end is drawn as open, up to the latest time in the files, an event's too."""
         span = {"traceId": "a" * 32, "spanId": "b" * 16, "name": "a", "startTimeUnixNano": 5_000}
-        other = {**span, "spanId": "c" * 16, "name": "b", "endTimeUnixNano": 25_000}
+        late = [{"timeUnixNano": 25_000, "name": "e"}, {"timeUnixNano": 7_000, "name": "e"}]
+        other = {**span, "spanId": "c" * 16, "name": "b", "endTimeUnixNano": 9_000, "events": late}
         data = line_of({"resourceSpans": [{"scopeSpans": [{"spans": [span, other]}]}]})
 
         self.assertIn(b"\na  open  20 us ........", run_here(data, "--draw", "-", COLUMNS="50")[1])
@@ -159,7 +193,7 @@ class DrawOptionTests(unittest.TestCase):
         with descriptors(0, writer, 2), stream, mock.patch.dict(os.environ, {"TERM": "xterm"}, clear=True):
             os.close(writer)
             self.assertEqual(main.main(["--draw", SHOP]), 0)
-        line = os.read(reader, 1 << 16).decode().split("\r\n")[1]
+        line = os.read(reader, 1 << 16).decode().split("\r\n")[2]
 
         self.assertIn("\x1b[31m", line)
         self.assertEqual(len(re.sub(r"\x1b\[[0-9;]+m", "", line)), 44)
@@ -185,7 +219,7 @@ class DrawOptionTests(unittest.TestCase):
 
         self.assertEqual((process.returncode, process.stderr), (0, b""))
         header, front, back = process.stdout.decode().splitlines()
-        self.assertIn(": 2 spans, ", header)
+        self.assertIn(", 2 spans, ", header)
         self.assertTrue(front.startswith("front ") and back.startswith("└ back "), process.stdout)
 
 

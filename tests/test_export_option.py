@@ -13,7 +13,7 @@ from unittest import mock
 
 from tests.helpers import OF_1970, PATIENCE_SECONDS, envelope, line_of, run, run_here, running
 from tests.otlp_cases import names_of, spans_of
-from tracer.command.session import YEAR_US
+from tracer.clock import YEAR_US
 from tracer.words import quote_path
 
 FULL = "/dev/full"

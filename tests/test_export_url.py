@@ -130,7 +130,7 @@ class ExportUrlTests(unittest.TestCase):
             said = read_until(node.stderr, b" at most\n").decode()
 
         waiting = f'waiting for "{backend.url}/v1/traces" to take spans, for 19 seconds at most'
-        self.assertRegex(said, rf"\nleft  INTERNAL open +[\d.]+ [um]s .*\ntracer: {waiting}\n$")
+        self.assertRegex(said, rf"\nleft +INTERNAL open +[\d.]+ [um]s .*\ntracer: {waiting}\n$")
 
     def test_resolver_that_hangs_holds_nothing_up(self) -> None:
         """Replies come, the end comes in time and names it, and the process does not wait for its thread."""

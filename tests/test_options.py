@@ -37,7 +37,7 @@ class OptionsTests(unittest.TestCase):
             self.assertEqual(
                 (options.clock, options.tick_us, options.export, options.timeline), ("auto", 5_000, None, False)
             )
-            self.assertIsNone(options.draw)
+            self.assertEqual((options.draw, options.trace, options.last), (None, None, None))
             self.assertEqual(
                 (options.max_open_spans, options.keep_ended, options.max_line_bytes), (100_000, 1_000, 1 << 20)
             )
@@ -75,6 +75,9 @@ class OptionsTests(unittest.TestCase):
             (["--export", "a", "--export=http://b"], "export", ["a", "http://b"]),
             (["--timeline"], "timeline", True),
             (["--draw", "a", "-", "--draw", "b"], "draw", ["a", "-", "b"]),
+            (["--draw", "a", "--trace", "4BF9"], "trace", "4bf9"),
+            (["--timeline", "--trace", "0" * 32], "trace", "0" * 32),
+            (["--timeline", "--last", "3"], "last", 3),
             (["--max-open-spans", "1"], "max_open_spans", 1),
             (["--keep-ended", "0"], "keep_ended", 0),
             (["--max-line-bytes", "1"], "max_line_bytes", 1),
@@ -126,6 +129,13 @@ class OptionsTests(unittest.TestCase):
             ("--export", "-"): f'{export}, not "-"',
             ("--export",): f"{export}, and nothing came",
             ("--draw",): "--draw must be one or more files, and nothing came",
+            **{
+                ("--draw", "a", "--trace", value): f'--trace must be 1 to 32 hex digits, not "{value}"'
+                for value in ("", "xyz", "4b f9", "-1", "0x1", "1_0", "0" * 33)
+            },
+            ("--timeline", "--trace", "٣"): '--trace must be 1 to 32 hex digits, not "\\u0663"',
+            ("--trace", "4bf9"): "--trace chooses what is drawn, so it needs --draw or --timeline",
+            ("--last", "1", "--clock", "real"): "--last chooses what is drawn, so it needs --draw or --timeline",
             ("--timeline=1",): "--timeline takes no value",
             ("--nonsense", "5"): 'there is no option "--nonsense"',
             ("--verb",): 'there is no option "--verb"',
@@ -144,6 +154,7 @@ class OptionsTests(unittest.TestCase):
             ("--max-open-spans", 1, sys.maxsize),
             ("--keep-ended", 0, sys.maxsize),
             ("--max-line-bytes", 1, sys.maxsize),
+            ("--last", 1, sys.maxsize),
         ):
             for value in (least - 1, most + 1):
                 with self.subTest(option, value=value):
@@ -169,11 +180,13 @@ class OptionsTests(unittest.TestCase):
             "--tick-us N microseconds that the simulated clock adds a line (default 5000) ",
             "--export FILE|URL append ended spans to FILE as OpenTelemetry JSON lines, or send them to URL; ",
             "--timeline draw the traces on stderr at the end of input ",
-            "draw the spans in files of OpenTelemetry JSON lines (- is stdin) on stdout, and exit ",
+            "draw the spans in files of OpenTelemetry JSON (- is stdin) on stdout, and exit ",
+            "--trace ID draw the trace of that ID alone, and all of its spans; its first digits are enough ",
+            "--last N draw the N traces alone that began last ",
             "--max-open-spans N spans that may be open at once (default 100000) ",
             "--keep-ended N ended spans that are kept for get_span (default 1000) ",
             "--max-line-bytes N longest line that is read (default 1048576) ",
-            "--verbose report every bad line, what is ignored, and how many lines came; with --timeline, list attributes and",
+            "--verbose report every bad line, what is ignored, and how many lines came; in a picture, list what each span has ",
             "--bash print the path of the library that traces a bash script, and exit ",
             "--version ",
         ):

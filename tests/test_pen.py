@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unittest
+from itertools import product
 from unicodedata import category
 
 from tests.pictures import count_columns, create, draw, end, event, split_lines
@@ -99,7 +100,7 @@ class HostileNamesTests(unittest.TestCase):
         picture = draw(create("a", "x" + "\u6f22" * 40, 0), end("a", 10), width=80)
         label = split_lines(picture)[1].partition(" INTERNAL")[0]
 
-        self.assertEqual(label, "x" + "\u6f22" * 8 + "…" + "\u6f22" * 4 + " ")
+        self.assertEqual(label, "x" + "\u6f22" * 10 + "…" + "\u6f22" * 4 + " ")
         self.assertEqual(count_columns(split_lines(picture)[1]), 80)
 
     def test_text_is_cut_in_its_middle_to_its_room(self) -> None:
@@ -124,6 +125,38 @@ class HostileNamesTests(unittest.TestCase):
         ):
             with self.subTest(before + text):
                 self.assertEqual(Pen(True, False, True).fit(before, text, 8), (shown, count_columns(shown)))
+
+    def test_service_is_cut_before_its_name(self) -> None:
+        """A name that fits stays whole, and its service has what is left, if that says something; else it has a third at most."""
+        for tree, service, name, shown in (
+            ("", "shop", "pay", "shop: pay"),
+            ("├ ", "", "pay", "├ pay"),
+            ("", "checkout", "POST /pay", "checkout: POST /pay"),
+            ("├ ", "checkou", "POST /pay", "├ checkou: POST /pay"),
+            ("├ ", "checkout", "POST /pay", "├ checko…: POST /pay"),
+            ("", "checkout", "POST /payments", "che…: POST /payments"),
+            ("", "checkout", "POST /payments/", "POST /payments/"),
+            ("", "db", "POST /payments/a", "db: POST /payments/a"),
+            ("", "db", "POST /payments/ab", "POST /payments/ab"),
+            ("", "checkout", "POST /payments/{id}/lines", "che…: POST /pay…ines"),
+            ("", "\u6f22" * 9, "POST /payments/{id}/lines", "\u6f22…: POST /paym…ines"),
+            ("", "\x1b" * 9_000, "pay", "\\x1b\\x1b\\x1b…: pay"),
+            ("│ │ │ ├ ", "checkout", "POST /payments", "│ │ │ ├ POST /pa…nts"),
+        ):
+            with self.subTest(service, name=name):
+                self.assertEqual(
+                    Pen(True, False, True).fit_label(tree, service, name, 20), (shown, count_columns(shown))
+                )
+        self.assertEqual(Pen(False, False, True).fit_label("", "checkout", "POST /pays", 16).shown, "POST /pays")
+
+    def test_hostile_service_has_the_columns_that_are_counted(self) -> None:
+        """A label fits its room and is as wide as it says, whatever the service and the name are."""
+        for service, name in product(HOSTILE.values(), repeat=2):
+            for unicode, room in ((True, 30), (False, 30), (True, 7)):
+                label = Pen(unicode, False, True).fit_label("\u251c " if unicode else "|-", service, name, room)
+
+                self.assertEqual(label.columns, count_columns(label.shown))
+                self.assertLessEqual(label.columns, room)
 
     def test_ellipsis_is_cut_to_its_room(self) -> None:
         """Where there is no room for all of it, there is as much as fits."""

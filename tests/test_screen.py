@@ -17,6 +17,7 @@ from unittest import mock
 from tests.helpers import PAUSES, quick_pauses
 from tests.test_complaints import Pipe
 from tracer.machine.screen import Screen
+from tracer.picture import Choice
 from tracer.picture.waterfall import render_for_screen
 
 #: More than any pipe or terminal holds.
@@ -26,7 +27,7 @@ FLOOD = "0123456789\n" * 50_000
 def measure_picture(screen: Screen) -> int:
     """Return how wide a picture is drawn for a screen."""
     with mock.patch("tracer.picture.waterfall.render") as render:
-        render_for_screen(screen, [], 0, False)
+        render_for_screen(screen, [], 0, Choice())
     return render.call_args.args[2]
 
 

@@ -17,6 +17,7 @@ from tests import helpers
 from tests.helpers import PATIENCE_SECONDS, SAMPLES, TOP, child_environment, line_of, run, running
 from tests.pictures import count_columns, create, strip_colour
 from tracer.machine.screen import Screen
+from tracer.picture import Choice
 from tracer.picture.waterfall import render_for_screen
 
 
@@ -35,7 +36,7 @@ def draw_sample(stderr: int, **variables: str) -> None:
     stream = mock.patch("sys.stderr", io.TextIOWrapper(io.BytesIO(), "utf-8"))
     with helpers.descriptors(0, 1, stderr), stream, mock.patch.dict(os.environ, variables, clear=True):
         screen = Screen()
-        screen.write(render_for_screen(screen, spans, session.manager.clock.now_us, False))
+        screen.write(render_for_screen(screen, spans, session.manager.clock.now_us, Choice()))
 
 
 def draw_at_terminal(**variables: str) -> str:
@@ -108,6 +109,22 @@ class StderrTests(unittest.TestCase):
         self.assertIn(line, helpers.run_here(read_sample("in.jsonl"), "--timeline", "--verbose")[2])
         self.assertNotIn(line, helpers.run_here(read_sample("in.jsonl"), "--timeline")[2])
 
+    def test_traces_are_chosen(self) -> None:
+        """`--trace` and `--last` choose the traces that are drawn; where none is meant, a sentence says it."""
+        data = read_sample("in.jsonl")
+        for options, lines in (
+            (("--trace", "1"), [b"POST", b"|-authenticate"]),
+            (("--last", "1"), [b"nightly", b"|-GET"]),
+            (("--trace", "3"), []),
+        ):
+            with self.subTest(options):
+                code, out, err = helpers.run_here(data, "--timeline", *options)
+                shown = err.splitlines()[1:]
+
+                self.assertEqual((code, [line.split()[0] for line in shown[1:3]]), (0, lines))
+                self.assertEqual(shown == [b"no trace has an id that begins with 3"], not lines)
+                self.assertEqual(out, read_sample("out.jsonl"))
+
     def test_signal_draws_too(self) -> None:
         """After SIGTERM the picture is drawn, and the exit code is still 143."""
         with running("--timeline", env=child_environment(PYTHONIOENCODING="utf-8")) as process:
@@ -130,7 +147,7 @@ class StderrTests(unittest.TestCase):
     def test_drawing_on_what_is_closed_is_quiet(self) -> None:
         """What cannot be written is dropped."""
         with helpers.descriptors(0, 1, None):
-            result = Screen().write(render_for_screen(Screen(), [], 0, False))
+            result = Screen().write(render_for_screen(Screen(), [], 0, Choice()))
 
         self.assertFalse(result)
 

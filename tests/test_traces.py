@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
+import os
+import time
 import unittest
+from unittest import mock
 
-from tests.pictures import create, draw, make_chain, split_lines
-from tracer.picture.traces import format_duration, format_offset
+from tests.pictures import create, draw, end, make_chain, split_lines
+from tracer.clock import YEAR_US
+from tracer.picture.traces import format_duration, format_offset, format_when
 
 
 class OrderTests(unittest.TestCase):
     """Spans in the order of their lines, whatever the shape of the tree."""
 
     def test_parents_in_a_circle_lose_no_span(self) -> None:
-        """Spans that are parents of each other or of themselves are drawn once; of two with one id the first has the children."""
+        """A circle opens at its first member, with all that hangs on it below; of two spans with one id the first has the children."""
 
         def parent(number: int) -> dict[str, str]:
             return {"traceparent": f"00-{'a' * 32}-{number:016x}-01"}
 
         picture = draw(
-            create("one", at=0, **parent(2)),
-            create("two", at=1, **parent(1)),
-            create("self", at=2, **parent(3)),
-            create("child", at=3, parent_span_id="two"),
-            create("twin", at=4, context=parent(3)["traceparent"], **parent(3)),
-            create("last", at=5, **parent(3)),
+            create("one", at=1, **parent(2)),
+            create("two", at=2, **parent(1)),
+            create("self", at=3, **parent(3)),
+            create("child", at=4, parent_span_id="two"),
+            create("twin", at=5, context=parent(3)["traceparent"], **parent(3)),
+            create("last", at=6, **parent(3)),
+            create("early", at=0, parent_span_id="child"),
         )
 
         self.assertEqual(
             [line.split("  INTERNAL")[0].rstrip() for line in split_lines(picture)[1:]],
-            ["one", "└ two", "  └ child", "self", "├ twin", "└ last"],
+            ["self", "└ last", "twin", "one", "└ two", "  └ child", "    └ early"],
         )
 
     def test_deep_chain_is_indented_up_to_a_bound(self) -> None:
@@ -39,6 +44,19 @@ class OrderTests(unittest.TestCase):
         labels = [line.split("  INTERNAL")[0].rstrip() for line in (*picture[1:4], picture[-1])]
         self.assertEqual(labels, ["s0", "└ s1", "  └ s2", "…         └ s999"])
         self.assertEqual({line.index("└") for line in picture[7:]}, {10})
+
+    def test_children_of_what_has_no_parent_here_are_indented(self) -> None:
+        """What stands at the top for its parent is not here has a mark, once explained, and its children stand to the right of that."""
+        remote = {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"}
+        for unicode, labels, note in (
+            (True, ["┄ a", "  └ b"], "┄ parent not here"),
+            (False, ["- a", "  `-b"], "- parent not here"),
+        ):
+            picture = draw(create("a", at=0, **remote), create("b", at=1, parent_span_id="a"), unicode=unicode)
+            lines = split_lines(picture)
+
+            self.assertEqual([line.split("  INTERNAL")[0].rstrip() for line in lines[1:3]], labels)
+            self.assertEqual(lines[3:], ["", note])
 
 
 class TimeTests(unittest.TestCase):
@@ -69,3 +87,27 @@ class TimeTests(unittest.TestCase):
         for time_us, expected in {0: "+0 us", 1_500: "+1.5 ms", -1: "-1 us", -59_999_999: "-59.9 s"}.items():
             with self.subTest(time_us):
                 self.assertEqual(format_offset(time_us), expected)
+
+    def test_day_is_the_one_where_this_runs(self) -> None:
+        """A time is written in local time, to the second, up to the latest that a file may have; a simulated one is not."""
+        self.addCleanup(time.tzset)
+        for zone, time_us, expected in (
+            ("UTC0", 1_795_701_785_999_999, "2026-11-26 14:03:05"),
+            ("XYZ-5:30", 1_795_701_785_000_000, "2026-11-26 19:33:05"),
+            ("UTC0", YEAR_US, "1971-01-01 00:00:00"),
+            ("UTC0", (2**64 - 1) // 1_000, "2554-07-21 23:34:33"),
+            ("UTC0", YEAR_US - 1, ""),
+            ("UTC0", -1, ""),
+            ("UTC0", 10**40, ""),
+        ):
+            with self.subTest(time_us, zone=zone), mock.patch.dict(os.environ, {"TZ": zone}):
+                time.tzset()
+
+                self.assertEqual(format_when(time_us), expected)
+
+    def test_header_says_when_a_trace_began(self) -> None:
+        """The time of its first span is the first that the header of a trace says."""
+        started = 1_795_701_785_000_000
+        header = split_lines(draw(create("a", at=started), end("a", started + 10), width=80))[0]
+
+        self.assertEqual(header, f"trace {'1':0>32}: {format_when(started)}, 1 span, 10 us")

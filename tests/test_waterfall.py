@@ -5,8 +5,10 @@ from __future__ import annotations
 import unittest
 
 from tests.pictures import create, draw, end, event, make_chain, split_lines, strip_colour
-from tracer.picture.waterfall import DRAWN_SPANS
-from tracer.span import KINDS
+from tracer.clock import YEAR_US
+from tracer.picture.choice import DRAWN_SPANS, Choice
+from tracer.picture.waterfall import render
+from tracer.span import KINDS, Span
 
 #: A tree of two spans that failed.
 FAILED = (
@@ -158,7 +160,7 @@ class PictureTests(unittest.TestCase):
         )
 
     def test_traces_stand_in_order_of_start_orphans_at_their_top(self) -> None:
-        """A span whose parent is unknown stands at the top level of its trace; a span that took no time is visible, too."""
+        """A span whose parent is unknown stands at the top level of its trace, with a mark; one that took no time is visible, too."""
         remote = f"00-{'a' * 32}-{'b' * 16}-01"
         messages = [
             create("x", at=5, traceparent=remote),
@@ -172,12 +174,38 @@ class PictureTests(unittest.TestCase):
         self.assertEqual(
             draw(*messages, width=64),
             "trace aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa: 2 spans, 8 us\n"
-            "y  INTERNAL OK 0 us ▌\n"
-            "x  INTERNAL OK 4 us                       ██████████████████████\n"
+            "┄ y  INTERNAL OK 0 us ▌\n"
+            "┄ x  INTERNAL OK 4 us                      █████████████████████\n"
             "\n"
             "trace 00000000000000000000000000000001: 1 span, 0 us\n"
-            "z  INTERNAL OK 0 us ▌\n",
+            "z    INTERNAL OK 0 us ▌\n"
+            "\n"
+            "┄ parent not here\n",
         )
+
+
+class ServiceTests(unittest.TestCase):
+    """Which spans have their service before their name."""
+
+    def draw(self, *services: str | None) -> list[str]:
+        """Draw spans of these services, each the child of the one before; return their labels."""
+        spans = [Span("", f"s{place}", "SERVER", place, 1, place + 1, 1, None) for place in range(len(services))]
+        for span, parent, service in zip(spans, [None, *spans], services):
+            span._service, span._parent, span._end_us = service, parent and parent.context, 9
+        picture = render(spans, 9, 80, True, False, Choice())
+        return [line.partition("SERVER")[0].strip("│├└ ") for line in split_lines(picture)[1:]]
+
+    def test_service_stands_where_it_is_another_than_the_parent_s(self) -> None:
+        """The root has its service, a child only another one than its parent's; none is shown where none is known."""
+        self.assertEqual(
+            self.draw("shop", "shop", "bank", "bank", "", "bank"),
+            ["shop: s0", "s1", "bank: s2", "s3", "s4", "bank: s5"],
+        )
+
+    def test_only_service_is_not_shown(self) -> None:
+        """Where all spans are of one service, or of none, names stand alone."""
+        for services in (("shop", "shop"), (None, "", None)):
+            self.assertEqual(self.draw(*services), [f"s{place}" for place in range(len(services))])
 
 
 class ManySpansTests(unittest.TestCase):
@@ -191,12 +219,12 @@ class ManySpansTests(unittest.TestCase):
         self.assertEqual([line.split()[0] for line in picture[1::2]], [f"s{i}" for i in range(1_000)])
 
     def test_spans_beyond_the_bound_are_counted(self) -> None:
-        """Spans and traces beyond the bound are not drawn but counted; of the last trace a part may be drawn."""
+        """Spans beyond the bound are not drawn but counted; of a trace a part may be drawn."""
         chain = [create("root", at=0)]
         chain += [create(f"s{i}", at=1, parent_span_id="root") for i in range(DRAWN_SPANS)]
         for more, expected in (
             ([], "not drawn: 1 more span"),
-            ([create("p", at=2)], "not drawn: 2 more spans, 1 more trace"),
+            ([create("p", at=2)], "not drawn: 2 more spans"),
         ):
             with self.subTest(expected):
                 picture = split_lines(draw(*chain, *more, width=80))
@@ -229,19 +257,35 @@ class WidthTests(unittest.TestCase):
     """Narrow and wide pictures: which columns they have, and where long lines are broken."""
 
     def test_narrow_pictures_leave_columns_out(self) -> None:
-        """Below 60 columns there is no kind, below 44 no status, below 28 no duration; the id is cut from its front."""
+        """Below 60 columns there is no kind, below 44 no status, below 28 no duration; of an id zeros are left out."""
         messages = [create("a", at=0), end("a", 10)]
         for width, expected in {
             60: ["trace 00000000000000000000000000000001: 1 span, 10 us", "a  INTERNAL OK 10 us " + "█" * 39],
             59: ["trace 00000000000000000000000000000001: 1 span, 10 us", "a  OK 10 us " + "█" * 47],
-            44: ["trace 00000000000000000000001: 1 span, 10 us", "a  OK 10 us " + "█" * 32],
-            43: ["trace 0000000000000000000001: 1 span, 10 us", "a  10 us " + "█" * 34],
-            28: ["trace 0000001: 1 span, 10 us", "a  10 us " + "█" * 19],
-            27: ["trace 000001: 1 span, 10 us", "a  " + "█" * 24],
-            20: ["trace 0001: 1 span,", "10 us", "a  " + "█" * 17],
+            44: ["trace 0000000000000001: 1 span, 10 us", "a  OK 10 us " + "█" * 32],
+            43: ["trace 0000000000000001: 1 span, 10 us", "a  10 us " + "█" * 34],
+            28: ["trace 0000000000000001: 1", "span, 10 us", "a  10 us " + "█" * 19],
+            27: ["trace 0000000000000001: 1", "span, 10 us", "a  " + "█" * 24],
+            20: ["trace 00000001: 1", "span, 10 us", "a  " + "█" * 17],
         }.items():
             with self.subTest(width):
                 self.assertEqual(split_lines(draw(*messages, width=width)), expected)
+
+    def test_id_is_cut_at_its_end_where_that_saves_a_line(self) -> None:
+        """Of an id as many digits are shown as cost no line, with an ellipsis where any are left out but zeros in front."""
+        span = create("a", at=YEAR_US, context=f"00-{'0123456789abcdef' * 2}-{'b' * 16}-01")
+        zeros = create("a", at=YEAR_US, context=f"00-{'0' * 16}{'a' * 16}-{'b' * 16}-01")
+        for message, width, shown in (
+            (span, 80, "0123456789abcdef0123456789abcdef: "),
+            (span, 72, "0123456789abcdef…: "),
+            (span, 52, "01234567…: "),
+            (span, 40, "0123456789abcdef0123456789abcdef:\n"),
+            (zeros, 72, "aaaaaaaaaaaaaaaa: "),
+        ):
+            with self.subTest(shown, width=width):
+                header = draw(message, end("a", YEAR_US), width=width)
+
+                self.assertTrue(header.startswith(f"trace {shown}"), header)
 
     def test_wide_pictures_say_when_a_span_starts(self) -> None:
         """From 120 columns on a line says when its span starts, counted from the start of its trace; below 120 it does not."""

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: What a tick of the simulated clock adds: the task's create, event, end then takes 10,000.
 TICK_US = 5_000
+#: Microseconds of a year: a time before that is the simulated clock's.
+YEAR_US = 365 * 86_400 * 1_000_000
 #: What nobody sets and what goes on while the machine sleeps.  Python's monotonic clock stands still then on Linux and macOS; on
 #: Windows, which has neither of these two, it goes on.
 _STEADY = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", 0))

@@ -24,6 +24,8 @@ MAX_LINE_BYTES = 1 << 20
 MAX_DEPTH = 200
 #: Most digits of an integer: reading one takes quadratic time.  CPython's own default limit is the same.
 MAX_DIGITS = 4300
+#: The ranges of protobuf's integers.
+MIN_INT64, MAX_INT64, MAX_UINT64 = -(1 << 63), (1 << 63) - 1, (1 << 64) - 1
 
 _LIMIT = WholeNumber()
 #: Which variables set which limit; the first that is usable counts.

@@ -46,12 +46,10 @@ class LineBuffer:
 
     Args:
         max_line_bytes: the longest line; of a longer one little more than that is kept until its end is found.
-        advice: ends the sentence about a longer one.
     """
 
-    def __init__(self, max_line_bytes: int = MAX_LINE_BYTES, advice: str = ": --max-line-bytes sets the bound") -> None:
+    def __init__(self, max_line_bytes: int = MAX_LINE_BYTES) -> None:
         self._max_line_bytes = max_line_bytes
-        self._advice = advice
         # The beginning of a line whose end has not come.
         self._pending = bytearray()
         self._is_at_start = True
@@ -84,7 +82,9 @@ class LineBuffer:
 
     def _decode(self, line: bytes) -> str:
         if len(line) - line.endswith(b"\r") > self._max_line_bytes:
-            return Unreadable(f"the line is longer than {self._max_line_bytes} bytes and was skipped{self._advice}")
+            return Unreadable(
+                f"the line is longer than {self._max_line_bytes} bytes and was skipped: --max-line-bytes sets the bound"
+            )
         return decode_line(line)
 
 

@@ -21,9 +21,9 @@ from tests import (
     test_malformed,
     test_otlp,
     test_pen,
-    test_reading,
     test_samples,
     test_signals,
+    test_spans,
     test_timeline_option,
     test_watched,
 )
@@ -115,7 +115,7 @@ class LongDrawOptionTests(test_draw_option.DrawOptionTests):
                     check=True,
                 )
 
-                self.assertEqual(b"tracer.export.reading" in done.stderr, loaded)
+                self.assertEqual(b"tracer.reading" in done.stderr, loaded)
 
 
 class LongFuzzTests(test_fuzz.FuzzTests):
@@ -166,7 +166,7 @@ class LongHostileNamesTests(test_pen.HostileNamesTests):
     WIDTHS = (20, 27, 28, 43, 44, 59, 60, 80, 500)
 
 
-class LongFormTests(test_reading.FormTests):
+class LongSpanTests(test_spans.SpanTests):
     """More of the node's own spans come back."""
 
     SPANS = 300

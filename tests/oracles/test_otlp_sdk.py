@@ -32,7 +32,7 @@ except ImportError as error:
 from tests.otlp_cases import HOSTILE, RandomSpans, whole
 from tracer import Attributes, Span, SpanContext
 from tracer.export.otlp import LEVELS, Resources, write_lines
-from tracer.export.reading import read_spans
+from tracer.reading import read_files
 
 #: The hostile strings that are text.
 TEXTS = tuple(text for text in HOSTILE if text == whole(text))
@@ -178,7 +178,7 @@ class SdkTests(unittest.TestCase):
         with tempfile.NamedTemporaryFile() as file:
             file.write(sdk_line(spans).encode())
             file.flush()
-            found = read_spans([file.name], self.fail)
+            found = read_files([file.name], self.fail).spans
 
         self.assertEqual([drawn(span) for span in found], [drawn(span) for span in spans])
 

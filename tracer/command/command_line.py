@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import textwrap
 
@@ -75,10 +76,17 @@ _VALUES = {
         "FILE",
         "one or more files",
         str,
-        "draw the spans in files of OpenTelemetry JSON lines (- is stdin) on stdout, and exit",
+        "draw the spans in files of OpenTelemetry JSON (- is stdin) on stdout, and exit",
         action="extend",
         nargs="+",
     ),
+    "--trace": _Value(
+        "ID",
+        "1 to 32 hex digits",
+        lambda text: text.lower() if re.fullmatch("[0-9A-Fa-f]{1,32}", text) else None,
+        "draw the trace of that ID alone, and all of its spans; its first digits are enough",
+    ),
+    "--last": _take_number(1, sys.maxsize, "draw the N traces alone that began last"),
     "--max-open-spans": _take_number(1, sys.maxsize, f"spans that may be open at once (default {OPEN_SPANS})"),
     "--keep-ended": _take_number(0, sys.maxsize, f"ended spans that are kept for get_span (default {ENDED_SPANS})"),
     "--max-line-bytes": _take_number(1, sys.maxsize, f"longest line that is read (default {MAX_LINE_BYTES})"),
@@ -86,9 +94,11 @@ _VALUES = {
 #: The options that have none.
 _SWITCHES = {
     "--timeline": "draw the traces on stderr at the end of input",
-    "--verbose": "report every bad line, what is ignored, and how many lines came; with --timeline, list attributes and events",
+    "--verbose": "report every bad line, what is ignored, and how many lines came; in a picture, list what each span has",
     "--bash": "print the path of the library that traces a bash script, and exit",
 }
+#: What says which traces are drawn.
+_CHOOSING = {"trace", "last"}
 _EPILOG = """\
 an example (> marks what you type):
   > {"type": "create_span", "name": "GET /api/data", "kind": "CLIENT"}
@@ -120,9 +130,12 @@ def parse_options(arguments: list[str], version: str) -> Options:
         parser.error(f"there is no option {quote(rest[0])}")
     if rest:
         parser.exit(2, f"{parser.prog} reads from stdin: {parser.prog} < FILE\n")
-    serving = sorted(vars(options).keys() - {"draw", "verbose"})
+    serving = sorted(vars(options).keys() - {"draw", "verbose", *_CHOOSING})
     if options.draw and serving:
         parser.error(f"--draw draws and exits, so --{serving[0].replace('_', '-')} does not go with it")
+    choosing = sorted(vars(options).keys() & _CHOOSING)
+    if choosing and not (options.draw or options.timeline):
+        parser.error(f"--{choosing[0]} chooses what is drawn, so it needs --draw or --timeline")
     return options
 
 

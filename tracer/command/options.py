@@ -17,6 +17,8 @@ class Options:
     export: list[str] | None = None
     timeline = False
     draw: list[str] | None = None
+    trace: str | None = None
+    last: int | None = None
     max_open_spans = OPEN_SPANS
     keep_ended = ENDED_SPANS
     max_line_bytes = MAX_LINE_BYTES

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 
-from ..clock import SimulatedClock
+from ..clock import YEAR_US, SimulatedClock
 from ..limits import Limits, read_limits
 from ..lines import LineBuffer
 from ..machine import Streams
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 #: Spans were lost on their way out.
 EX_LOST = 1
+#: No trace is the one that was asked for, as grep has it.
+EX_NO_TRACE = 1
 #: A bad option, as argparse has it.
 EX_OPTION = 2
 #: sysexits.h: an input or output error.
@@ -43,8 +45,6 @@ SIGNALLED = 128
 EX_PIPE = SIGNALLED + 13
 #: What ended the input, by the code that `run_step` returns.
 ENDINGS = {0: "the input ended", EX_PIPE: "stdout was closed", EX_IOERR: "stdin or stdout failed"}
-#: Microseconds of a year: a clock that has not come so far stands in 1970.
-YEAR_US = 365 * 86_400 * 1_000_000
 
 
 def run_session(arguments: list[str], serve: Serve) -> int:
@@ -65,9 +65,7 @@ def run_session(arguments: list[str], serve: Serve) -> int:
 
             return write_out(os.fsencode(find_bash_library()) + b"\n", complaints.say)
         if options.draw is not None:
-            from ..picture import render_files
-
-            return write_out(render_files(options.draw, options.verbose, complaints.say), complaints.say)
+            return draw_files(options.draw, options, complaints.say)
         if options.export is not None:
             from ..export import open_exporter
 
@@ -145,9 +143,21 @@ def report_end(node: Node, manager: SpanManager, now_us: int, complaints: Compla
         complaints.say("the times in the export are of 1970, the simulated clock's: --clock real gives today's")
     complaints.summarize(node.lines, open_spans)
     if options.timeline:
-        from ..picture import draw_kept
+        from ..picture import Choice, draw_kept
 
-        draw_kept(manager, now_us, complaints.screen, options.verbose)
+        draw_kept(manager, now_us, complaints.screen, Choice(options.verbose, options.trace, options.last))
+
+
+def draw_files(paths: list[str], options: Options, say: Say) -> int:
+    """Draw the spans in files on stdout; return the exit code.
+
+    Raises:
+        ValueError: one of the files cannot be read.
+    """
+    from ..picture import Choice, render_files
+
+    picture = render_files(paths, Choice(options.verbose, options.trace, options.last), say)
+    return write_out(picture, say) if picture else EX_NO_TRACE
 
 
 def write_out(data: bytes, say: Say) -> int:

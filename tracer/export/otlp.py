@@ -15,6 +15,7 @@ from copy import copy
 from itertools import islice
 from typing import NamedTuple
 
+from ..limits import MAX_INT64, MAX_UINT64, MIN_INT64
 from ..span import KINDS, STATUSES
 from ..version import __version__
 from .environment import read_pairs, read_variable
@@ -41,8 +42,6 @@ LEVELS = 28
 # Bit 8 of a span's flags says that it is known whether its parent is remote, bit 9 that it is.  For a root, which has no
 # parent, it is known.  For others it is not: a span does not keep whether its parent was named by an id or a traceparent.
 _NO_REMOTE_PARENT = 0x100
-#: The ranges of protobuf's integers.
-MIN_INT64, MAX_INT64, MAX_UINT64 = -(1 << 63), (1 << 63) - 1, (1 << 64) - 1
 _MAX_UINT32 = (1 << 32) - 1
 #: Microseconds whose nanoseconds 64 bits hold.
 _MAX_US = MAX_UINT64 // 1000

@@ -46,6 +46,10 @@ class Screen:
         """Wait for the reader once more, even one who took nothing for a second."""
         self._writer.wait_again()
 
+    def is_terminal(self) -> bool:
+        """Return whether it is one, even if it does not know how wide it is."""
+        return os.isatty(self._descriptor)
+
     def read_columns(self) -> int:
         """Return how wide it is; 0 if it is no terminal."""
         try:

@@ -39,6 +39,8 @@ class Alphabet(NamedTuple):
     corner: str
     guide: str
     deeper: str
+    #: Before what stands at the top because its parent is not here.
+    orphan: str
     #: In place of text that was cut out.
     ellipsis: str
 
@@ -47,8 +49,12 @@ class Alphabet(NamedTuple):
         return self.exception if event_name == "exception" else self.event
 
 
-_BLOCKS = Alphabet("█", "▌", "▐", "░", "◆", "×", branch="├ ", corner="└ ", guide="│ ", deeper="…", ellipsis="…")
-_ASCII = Alphabet("=", "=", "=", ".", "*", "x", branch="|-", corner="`-", guide="| ", deeper="~", ellipsis="...")
+_BLOCKS = Alphabet(
+    "█", "▌", "▐", "░", "◆", "×", branch="├ ", corner="└ ", guide="│ ", deeper="…", orphan="┄ ", ellipsis="…"
+)
+_ASCII = Alphabet(
+    "=", "=", "=", ".", "*", "x", branch="|-", corner="`-", guide="| ", deeper="~", orphan="- ", ellipsis="..."
+)
 
 #: Most combining marks that are shown on one character: more of them reach into the lines above and below.
 _MARKS = 2
@@ -66,6 +72,9 @@ _UNSURE = frozenset(
 )
 #: How many characters are read for each column of text: enough for the marks that are shown, and for some that are left out.
 _LOOKED_AT = 8
+
+#: What stands between a service and a name, and fewest characters that say something of a service.
+_AFTER_SERVICE, _LEAST_SERVICE = ": ", 3
 
 
 class Pen:
@@ -145,6 +154,24 @@ class Pen:
         line = _join(pieces)
         return Text(before + line.shown, len(before) + line.columns)
 
+    def fit_label(self, tree: str, service: str, name: str, room: int) -> Text:
+        """Cut a name with its service before it, so that both fit the room: the service first, so that no name is cut for it.
+
+        Args:
+            tree: stands before both; see `before` of `fit`.
+            service, name: from outside; an empty service is none.
+            room: columns.
+        """
+        spare = room - len(tree) - self.fit("", name, 2 * room).columns
+        # A name that is too long in any case leaves a third.
+        share = (spare if spare >= 0 else (room - len(tree)) // 3) - len(_AFTER_SERVICE)
+        if not service or share < min(len(service), _LEAST_SERVICE + len(self.alphabet.ellipsis)):
+            return self.fit(tree, name, room)
+        looked_at = _LOOKED_AT * share
+        shown = _join(self._cut_end(self._split(service[:looked_at]), share, len(service) > looked_at))
+        label = self.fit(_AFTER_SERVICE, name, room - len(tree) - shown.columns)
+        return Text(tree + shown.shown + label.shown, len(tree) + shown.columns + label.columns)
+
     def wrap(self, text: str, room: int, most: int) -> list[str]:
         """Break a text into lines, between words where that is possible.
 
@@ -162,12 +189,17 @@ class Pen:
                 end = _find_word_end(rest, end)
             lines.append(_join(rest[:end]))
             rest = rest[end:]
-        if _count_fitting(rest, room) < len(rest) or len(text) > looked_at:
-            ellipsis = self._cut_ellipsis(room)
-            rest = [*rest[: _count_fitting(rest, room - ellipsis.columns)], ellipsis]
+        rest = self._cut_end(rest, room, len(text) > looked_at)
         if rest or not lines:
             lines.append(_join(rest))
         return [line.shown.rstrip() for line in lines]
+
+    def _cut_end(self, pieces: list[Text], room: int, has_more: bool) -> list[Text]:
+        """Cut the end off where the pieces do not fit, or where there is more than them."""
+        if _count_fitting(pieces, room) == len(pieces) and not has_more:
+            return pieces
+        ellipsis = self._cut_ellipsis(room)
+        return [*pieces[: _count_fitting(pieces, room - ellipsis.columns)], ellipsis]
 
     def _cut_ellipsis(self, room: int) -> Text:
         """Return the ellipsis, or as much of it as fits."""

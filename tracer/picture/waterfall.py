@@ -9,13 +9,13 @@ Trap: names are text from outside, so every one goes through `Pen`, which return
 from __future__ import annotations
 
 import os
-from itertools import islice
 from typing import NamedTuple
 
-from ..words import WholeNumber, count
-from .details import list_details
+from ..words import WholeNumber
+from .choice import choose_parts
+from .details import NOTHING, Details, explain_failure, name_linked
 from .pen import Pen
-from .traces import Trace, format_duration, format_offset, group_by_trace, order_rows
+from .traces import Trace, find_new_service, format_duration, format_offset, get_service, has_failed, order_rows
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,12 +24,14 @@ if TYPE_CHECKING:
 
     from ..machine.screen import Screen
     from ..span import Span
+    from .choice import Choice
+    from .details import Resources
     from .traces import Row
 
-#: Most spans that are drawn, twice those kept by default: nobody reads more, and 100,000 may be open.
-DRAWN_SPANS = 2_000
 #: Most lines that an error and the header of a trace take.
-ERROR_LINES = HEADER_LINES = 3
+ERROR_LINES, HEADER_LINES = 3, 4
+#: How many digits of a trace's id are shown: as many as cost no line.
+_ID_DIGITS = (32, 16, 8)
 #: The smallest and the largest width of a picture, and the width where none is known.
 NARROWEST, WIDEST, USUAL = 20, 500, 80
 
@@ -46,7 +48,7 @@ def _alarm_of(span: Span) -> str:
     """Return the style of a span that is open or has failed; nothing for any other."""
     if span.end_us is None:
         return _OPEN
-    return _ERROR if span.status == "ERROR" else ""
+    return _ERROR if has_failed(span) else ""
 
 
 class _Column(NamedTuple):
@@ -71,7 +73,15 @@ _COLUMNS = (
 )
 
 
-def render(spans: Sequence[Span], now_us: int, width: int, unicode: bool, colour: bool, with_details: bool) -> str:
+def render(
+    spans: Sequence[Span],
+    now_us: int,
+    width: int,
+    unicode: bool,
+    colour: bool,
+    choice: Choice,
+    resources: Resources = NOTHING,
+) -> str:
     """Draw spans.
 
     Args:
@@ -80,33 +90,31 @@ def render(spans: Sequence[Span], now_us: int, width: int, unicode: bool, colour
         width: columns, at least 20; no line is wider.
         unicode: draw with block characters, and let names have any that can be shown; else ASCII alone.
         colour: use escape sequences for colour; there is no other control character but the ends of the lines.
-        with_details: list the attributes and events of each span below it.
+        choice: what of the spans is drawn.
+        resources: the attributes of services, by their names.
     Returns:
         Lines, each with its end.
     """
-    traces = group_by_trace(spans)
+    traces = choice.choose_traces(spans)
     if not traces:
-        return "no spans to draw\n"
+        return f"{choice.explain_nothing()}\n"
     columns = [column for column in _COLUMNS if width >= column.shown_from]
     # What follows a name must be a word if the name may have text from right to left: see `pen.py`.
     pen = Pen(unicode, colour, right_to_left=bool(columns) and columns[0].is_word)
-    drawn: list[Trace] = []
-    left = DRAWN_SPANS
-    for members in traces:
-        if left > 0:
-            drawn.append(Trace(members, list(islice(order_rows(members, pen.alphabet, width // 8), left)), now_us))
-            left -= len(drawn[-1].rows)
-    lines = _Picture(width, pen, columns, drawn, with_details).write_lines()
-    hidden = len(spans) - (DRAWN_SPANS - left)
-    if hidden:
-        rest = f"not drawn: {count(hidden, 'more span')}"
-        if len(traces) > len(drawn):
-            rest += f", {count(len(traces) - len(drawn), 'more trace')}"
-        lines += ["", *pen.wrap(rest, width, HEADER_LINES)]
+    parts, left_out = choose_parts(traces, lambda tree: order_rows(tree, pen.alphabet, width // 8), choice.most)
+    drawn = [Trace(part.spans, part.rows, now_us) for part in parts]
+    details = Details(pen.alphabet, resources, name_linked(drawn, spans)) if choice.with_details else None
+    lines = _Picture(width, pen, columns, drawn, details).write_lines()
+    if left_out:
+        lines += ["", *pen.wrap(f"not drawn: {left_out}", width, HEADER_LINES)]
+    if any(row.is_orphan for trace in drawn for row in trace.rows):
+        lines += ["", *pen.wrap(f"{pen.alphabet.orphan}parent not here", width, HEADER_LINES)]
     return "\n".join(lines) + "\n"
 
 
-def render_for_screen(screen: Screen, spans: Sequence[Span], now_us: int, with_details: bool) -> str:
+def render_for_screen(
+    screen: Screen, spans: Sequence[Span], now_us: int, choice: Choice, resources: Resources = NOTHING
+) -> str:
     """Draw spans with the width, the characters and the colours that a screen has; see `render`.
 
     Where the screen is no terminal, COLUMNS in the environment may say the width.
@@ -114,7 +122,7 @@ def render_for_screen(screen: Screen, spans: Sequence[Span], now_us: int, with_d
     columns = screen.read_columns() or WholeNumber().read(os.environ.get("COLUMNS", "")) or USUAL
     width = min(max(columns, NARROWEST), WIDEST)
     unicode = Pen.is_drawable(screen.encoding)
-    return render(spans, now_us, width, unicode, screen.is_colourful(), with_details)
+    return render(spans, now_us, width, unicode, screen.is_colourful(), choice, resources)
 
 
 class _Picture:
@@ -125,14 +133,16 @@ class _Picture:
         pen: what they are written with.
         columns: those that are shown.
         traces: those that are drawn, each with its rows.
-        with_details: whether attributes and events are listed.
+        details: what is listed below each span, if that is asked for.
     """
 
-    def __init__(self, width: int, pen: Pen, columns: list[_Column], traces: list[Trace], with_details: bool) -> None:
+    def __init__(
+        self, width: int, pen: Pen, columns: list[_Column], traces: list[Trace], details: Details | None
+    ) -> None:
         self._width = width
-        self._with_details = with_details
         self._pen = pen
         self._traces = traces
+        self._details = details
         drawn = [(trace, row) for trace in traces for row in trace.rows]
         self._columns = columns
         #: What each span has in the columns, and how wide these are.
@@ -140,9 +150,13 @@ class _Picture:
         self._widths = [max(map(len, texts)) for texts in zip(*self._texts.values())]
         # Two spaces follow the name, one each column.
         room = width - 2 - sum(self._widths) - len(columns)
-        most = room * 9 // 20
-        #: The name of each span, with the tree before it.
-        self._labels = {row.span: pen.fit(row.tree, row.span.name, most) for _, row in drawn}
+        most = room // 2
+        has_services = len({get_service(row.span) for _, row in drawn}) > 1
+        #: The name of each span, with the tree before it, and its service where that is another one than its parent's.
+        self._labels = {
+            row.span: pen.fit_label(row.tree, find_new_service(row) if has_services else "", row.span.name, most)
+            for _, row in drawn
+        }
         self._label_width = max(label.columns for label in self._labels.values())
         self._bar_width = room - self._label_width
 
@@ -162,10 +176,15 @@ class _Picture:
         return lines
 
     def _write_header(self, trace: Trace) -> list[str]:
-        # Where an id does not fit, its end is shown: ids that are counted begin with zeros.
-        room = max(self._width - len(f"trace : {trace.facts}"), 4)
-        header = f"trace {trace.trace_id[-room:]}: {trace.facts}"
-        return [self._pen.paint(_HEADER, line) for line in self._pen.wrap(header, self._width, HEADER_LINES)]
+        headers = [f"trace {self._shorten_id(trace.trace_id, digits)}: {trace.facts}" for digits in _ID_DIGITS]
+        fitting = [header for header in headers if len(header) <= self._width]
+        lines = fitting[:1] or min([self._pen.wrap(header, self._width, HEADER_LINES) for header in headers], key=len)
+        return [self._pen.paint(_HEADER, line) for line in lines]
+
+    def _shorten_id(self, trace_id: int, digits: int) -> str:
+        """Write so many digits of an id: zeros before it are left out first, and what is shown names the trace to `--trace`."""
+        shown = f"{trace_id:0{digits}x}"
+        return shown if len(shown) == digits else f"{trace_id:032x}"[:digits] + self._pen.alphabet.ellipsis
 
     def _write_span(self, trace: Trace, span: Span) -> str:
         label = self._labels[span]
@@ -196,9 +215,10 @@ class _Picture:
         """Write what stands below a span: its error, and its details if they are asked for."""
         pen, span = self._pen, row.span
         room = self._width - len(row.tree_below)
-        if span.error is not None:
-            for number, line in enumerate(pen.wrap(span.error, room - 2, ERROR_LINES)):
+        failure = explain_failure(span)
+        if failure is not None:
+            for number, line in enumerate(pen.wrap(failure, room - 2, ERROR_LINES)):
                 yield row.tree_below + pen.paint(_ERROR, f"{' ' if number else '!'} {line}")
-        if self._with_details:
-            for mark, text in list_details(span, trace.start_us, pen.alphabet):
+        if self._details is not None:
+            for mark, text in self._details.list(row, trace.start_us):
                 yield row.tree_below + pen.paint(_FAINT, pen.fit(f"{mark} ", text, room).shown)
