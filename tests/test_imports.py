@@ -30,7 +30,7 @@ MACHINE = {
 }
 MAY_TOUCH_IT = (
     *("main", "tracer.clock", "tracer.trace_context", "tracer.machine", "tracer.command"),
-    *("tracer.export", "tracer.reading", "tracer.picture"),
+    *("tracer.export", "tracer.reading", "tracer.picture", "tracer.script"),
 )
 #: What costs milliseconds to import, and what no plain start may load.
 SLOW = {
@@ -49,9 +49,18 @@ SLOW = {
     *("threading", "asyncio", "inspect", "unicodedata", "datetime", "shutil", "hashlib", "urllib", "socket"),
 }
 #: Loaded only where an option asks for it, or a line that is no message.
-OPTIONAL = ("tracer.export", "tracer.reading", "tracer.picture", "tracer.malformed", "tracer.watched")
+OPTIONAL = ("tracer.script", "tracer.export", "tracer.reading", "tracer.picture", "tracer.malformed", "tracer.watched")
 #: The floors, from the top down: what is on one imports what is on it or below.
-FLOORS = ("main", "tracer.command", "tracer.picture", "tracer.export", "tracer.reading", "tracer", "tracer.machine")
+FLOORS = (
+    "main",
+    "tracer.script",
+    "tracer.command",
+    "tracer.picture",
+    "tracer.export",
+    "tracer.reading",
+    "tracer",
+    "tracer.machine",
+)
 #: The core, from the top down: a module imports only those below it.
 CORE = [
     *("watched", "node", "replies", "address", "manager", "claims", "forms", "span", "lines", "malformed"),

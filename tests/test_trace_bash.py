@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import os
 import re
 import subprocess
@@ -20,8 +19,7 @@ class TextTests(BashTestCase):
     LOCALES = ("C.UTF-8",)
 
     def test_name_may_be_any_text(self) -> None:
-        """A name comes out as it went in, in any locale; each byte that is no part of UTF-8 becomes U+FFFD."""
-        codecs.register_error("each", lambda error: ("\ufffd" * (error.end - error.start), error.end))
+        """A name comes out as it went in, in any locale; what is no part of UTF-8 becomes U+FFFD."""
         names = [bytes([code]) for code in range(1, 256)]
         names += [
             text.encode() for text in ("GET /a", '"', "\\", '\\"\\\\"&', "\\n\n\t\r\b", "é", "中文", "\U0001f600é\x7f")
@@ -43,23 +41,23 @@ class TextTests(BashTestCase):
                 got = run_script(START + 'for name; do trace "$name" true; done; trace_end', *names, LC_ALL=locale)
 
                 self.assertEqual(
-                    [span["name"] for span in got.spans[:-1]], [name.decode("utf-8", "each") for name in names]
+                    [span["name"] for span in got.spans[:-1]], [name.decode("utf-8", "replace") for name in names]
                 )
 
     def test_long_text_is_cut(self) -> None:
-        """Of a text 600 bytes are kept, 117 where JSON would make it too long; an event leaves out what has no room."""
+        """Of a text 600 bytes are kept, 300 where escapes make it too long; an event leaves out what has no room."""
         text = (
             START
-            + r"""printf -v long '%05000d'; printf -v wild '\1%.0s' {1..1000}
+            + r"""printf -v long '%05000d'; printf -v wild '\\%.0s' {1..1000}
 trace "$long" true; trace "$wild" true; trace_event "$wild" a=1 "b=$wild" c=3
 trace_attributes "d=$long" "e=$wild" "$long=f"; trace_end"""
         )
         got = run_script(text)
         attributes = {entry["key"]: entry["value"]["stringValue"] for entry in got.spans[2]["attributes"]}
-        long, wild = "0" * 600 + "...", "\1" * 117 + "..."
+        long, wild = "0" * 600 + "...", "\\" * 300 + "..."
 
         self.assertEqual([span["name"] for span in got.spans[:2]], [long, wild])
-        self.assertEqual(attributes, {"d": long, "e": wild, long: "f"})
+        self.assertEqual(attributes, {"d": long[2:], "e": wild[2:]})
         self.assertEqual([entry["key"] for entry in got.spans[2]["events"][0]["attributes"]], ["a", "c"])
         self.assertEqual(got.err, "")
 
@@ -101,10 +99,10 @@ trace_attributes "d=$long" "e=$wild" "$long=f"; trace_end"""
                 )  # fmt: skip
 
     def test_case_does_not_break_values(self) -> None:
-        """Where a script has words compared without their case, TRUE is a boolean."""
+        """Where a script has words compared without their case, TRUE is a text all the same."""
         got = run_script(START + "shopt -s nocasematch; trace_attributes a=TRUE; trace_end")
 
-        self.assertEqual(got.spans[0]["attributes"], [{"key": "a", "value": {"boolValue": True}}])
+        self.assertEqual(got.spans[0]["attributes"], [{"key": "a", "value": {"stringValue": "TRUE"}}])
 
     def test_empty_name_has_a_name(self) -> None:
         """A span without a name is called after its command, and `span` where there is none either; the script has one too."""
@@ -192,7 +190,8 @@ class IdentityTests(BashTestCase):
 . "$TRACE"; trace_start --export "$EXPORT.$1"
 [[ ! $2 ]] || trace "call $2" "$BASH" -c "$(declare -f script); script $2 $3" "$2"
 trace work true; trace_end; }
-script script inner innermost; "$PYTHON" "${TRACE%/*/*}/main.py" --draw "$EXPORT".*"""
+script script inner innermost; "$PYTHON" "${TRACE%/*/*}/main.py" --draw "$EXPORT".*""",
+            OTEL_SERVICE_NAME="s",
         )
 
         self.assertEqual(got.err, "")

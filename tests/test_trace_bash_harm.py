@@ -18,7 +18,7 @@ from tests.scripts import (
     SOURCE,
     START,
     VERSION,
-    WHEN_INPUT_ENDED,
+    WHEN_SCRIPT_ENDED,
     WITHOUT,
     BashTestCase,
     Outcome,
@@ -54,7 +54,7 @@ trace stops stops
 """
     NODES = {
         "is not there": None,
-        "stalls": "exec sleep 60",
+        "stalls": "exec sleep 60 2> /dev/null",
     }
     #: How many spans need no process.
     MANY = 300
@@ -107,7 +107,7 @@ trace stops stops
     def test_older_bash_runs_the_script_untraced(self) -> None:
         """A bash that is too old gets one sentence, and functions that do nothing but run the command."""
         with open(LIBRARY, encoding="utf-8") as file:
-            demanding = file.read().replace("< 404", "< 9904")
+            demanding = file.read().replace("4.[0-3].*", "*")
         with tempfile.NamedTemporaryFile("w", encoding="utf-8") as library:
             library.write(demanding)
             library.flush()
@@ -207,7 +207,7 @@ class EndTests(BashTestCase):
                 got = run_script(f"{START} f() {{ {end}; }}; trace done true; trace f f")
 
                 self.assertEqual((got.code, got.named("done")["status"]), (code, OK))
-                self.assertEqual([got.named(name)["status"] for name in ("script", "f")], [WHEN_INPUT_ENDED] * 2)
+                self.assertEqual([got.named(name)["status"] for name in ("script", "f")], [WHEN_SCRIPT_ENDED] * 2)
 
     def test_daemon_does_not_keep_the_node(self) -> None:
         """A program that a script leaves behind inherits nothing by which the node would wait for it."""
@@ -232,5 +232,5 @@ class EndTests(BashTestCase):
 
                 self.assertEqual((code, re.sub(r"tracer: .*\r\n", "", said)), wanted)
                 self.assertEqual(
-                    spans, {"bash": WHEN_INPUT_ENDED, "f": WHEN_INPUT_ENDED, **({"cleanup": OK} if trap else {})}
+                    spans, {"bash": WHEN_SCRIPT_ENDED, "f": WHEN_SCRIPT_ENDED, **({"cleanup": OK} if trap else {})}
                 )

@@ -32,6 +32,7 @@ ROWS = {
     "instructions": growth.instructions,
     "events": growth.events,
     "export": peers.export,
+    "bash": rows.bash,
 }
 #: Needs packages that the node does not.
 PEERS = {"peers": peers.sdk}

@@ -21,6 +21,7 @@ from typing import IO, Callable
 from .inputs import MARK, MARK_ANSWERED
 
 MAIN = str(Path(__file__).resolve().parents[2] / "main.py")
+LIBRARY = str(Path(MAIN).parent / "tracer" / "trace.bash")
 LOOPS = Path(__file__).resolve().parent / "loops"
 
 Pairs = list[tuple[float, float]]
@@ -76,6 +77,23 @@ class Bench:
         if process.returncode:
             raise CannotRunError(f"exit code {process.returncode} of {' '.join(command)}")
         return used.ru_utime + used.ru_stime
+
+    def script_cpu(self, name: str, *arguments: str) -> tuple[float, float]:
+        """Return the CPU seconds that a bash script has measured: of what is traced, and of its reference.
+
+        Raises:
+            CannotRunError: there is no bash, or it complained.
+        """
+        if shutil.which("bash") is None:
+            raise CannotRunError("there is no bash here")
+        command = ["bash", str(LOOPS / f"{name}.bash"), LIBRARY, str(self.directory / "spans.jsonl"), *arguments]
+        with start(command, subprocess.DEVNULL, subprocess.PIPE, PYTHON=self.python) as process:
+            _, said = process.communicate()
+        lines = said.decode(errors="replace").splitlines()
+        if len(lines) != 2:
+            _expect_silence(said)
+        ours, theirs = (sum(map(float, line.split())) for line in lines)
+        return ours, theirs
 
     def output(self, command: list[str], path: Path) -> bytes:
         """Return what a command writes when a file is given to it.

@@ -160,3 +160,15 @@ def ended_memory(bench: Bench) -> list[Row]:
             node.feed(inputs.lifecycles(many - few, few + 1))
             values.append((node.resident_bytes() - before) / MIB)
     return [Row(f"memory after {many:,} spans that ended", f"after {few:,}", values, 2, "{:+.2f} MiB")]
+
+
+def bash(bench: Bench) -> list[Row]:
+    """Trace a bash script's commands; the node's own CPU does not count."""
+    times = 5_000 // bench.scale
+    rows = []
+    for kind, command in (("builtin", ":"), ("function", "function_")):
+        pairs = [bench.script_cpu("script", str(times), command) for _ in range(bench.runs)]
+        what = f"CPU of a bash script with {times:,} spans of a {kind}"
+        detail = costs(pairs, "a span", times)
+        rows.append(Row(what, "a plain wrapper function", ratios(pairs), 20, "{:.0f}", detail))
+    return rows

@@ -142,6 +142,11 @@ def report_end(node: Node, manager: SpanManager, now_us: int, complaints: Compla
     if options.export is not None and now_us < YEAR_US and manager.has_created:
         complaints.say("the times in the export are of 1970, the simulated clock's: --clock real gives today's")
     complaints.summarize(node.lines, open_spans)
+    draw_timeline(manager, now_us, complaints, options)
+
+
+def draw_timeline(manager: SpanManager, now_us: int, complaints: Complaints, options: Options) -> None:
+    """Draw the spans on stderr where that is asked for, the open ones up to a time."""
     if options.timeline:
         from ..picture import Choice, draw_kept
 

@@ -6,6 +6,7 @@ An exporter is whatever has the methods of `Exporter`.  Read next: `otlp.py` for
 
 from __future__ import annotations
 
+import os
 import re
 
 from ..trace_context import SAMPLED
@@ -54,13 +55,16 @@ _URL = re.compile(r"https?:|[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _ADDRESS = re.compile(r"localhost|//[^/\\]+|(//)?([\w.-]{2,}|\[[^/]+\]):(?P<port>[0-9]+)(/.*)?", re.IGNORECASE)
 
 
-def open_exporter(destinations: list[str], environment: Mapping[str, str], say: Callable[[str], None]) -> Exporter:
+def open_exporter(
+    destinations: list[str], environment: Mapping[str, str], say: Callable[[str], None], folder: str = ""
+) -> Exporter:
     """Open what ended spans go to.
 
     Args:
         destinations: files and URLs.
         environment: what OpenTelemetry's variables are read from.
         say: takes a sentence about what is wrong.
+        folder: where relative files are; left out, the current one.
     Raises:
         ValueError: one of them cannot be opened; it says so in a sentence.
     """
@@ -72,7 +76,7 @@ def open_exporter(destinations: list[str], environment: Mapping[str, str], say: 
         _refuse_address(path)
     resources = Resources(environment, say)
     # Files first: they have their spans before anybody waits for a backend.
-    exporters: list[Exporter] = [*_open_files(paths, resources, say)]
+    exporters: list[Exporter] = [*_open_files([os.path.join(folder, path) for path in paths], resources, say)]
     if urls:
         from .environment import read_settings
 

@@ -1,0 +1,278 @@
+"""The process at the other end of `trace.bash`, in this process: what its records mean, and when a script has ended."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+from collections.abc import Iterator
+from typing import Any
+from unittest import mock
+
+from tests.helpers import TRACEPARENT, wait_for
+from tests.scripts import OK, exported
+
+if os.name == "posix":
+    from tracer import script
+
+CHILD = f"00-{'a' * 32}-{'c' * 16}-01"
+
+
+def record(*fields: object) -> bytes:
+    """Write a record as `trace.bash` does."""
+    texts = [str(field).replace("\\", "\\\\").replace("\n", "\\n").encode() for field in fields]
+    return b"".join(b"\0" + text for text in texts) + b"\0\n"
+
+
+@contextlib.contextmanager
+def standing_in(descriptor: int, other: int) -> Iterator[None]:
+    """Have another descriptor in one's place."""
+    saved = os.dup(descriptor)
+    os.dup2(other, descriptor)
+    try:
+        yield
+    finally:
+        os.dup2(saved, descriptor)
+        os.close(saved)
+
+
+def find_ended_process() -> int:
+    """Return the number of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-S", "-c", ""])
+    process.wait()
+    return process.pid
+
+
+@unittest.skipUnless(os.name == "posix", "there is no bash to trace here")
+class ScriptTests(unittest.TestCase):
+    """Records in; spans, sentences and an exit code out."""
+
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.top = folder.name
+        self.folder = os.path.join(folder.name, "trace.1")
+        os.mkdir(self.folder)
+        self.path = os.path.join(folder.name, "spans.jsonl")
+
+    def serve(self, *records: bytes, stdin: int | None = None) -> tuple[int, str, list[dict[str, Any]]]:
+        """Serve the records of a script that has gone; return the exit code, what was said, and the exported spans."""
+        if stdin is None:
+            stdin, writer = os.pipe()
+            os.write(writer, b"".join(records))
+            os.close(writer)
+        with tempfile.TemporaryFile() as said, contextlib.ExitStack() as stack:
+            for name in ("os.setsid", "signal.signal", "signal.setitimer", "tracer.script._take_name"):
+                stack.enter_context(mock.patch(name))
+            with standing_in(0, stdin), standing_in(2, said.fileno()):
+                code = script.run(self.folder)
+            os.close(stdin)
+            said.seek(0)
+            return code, said.read().decode(), exported(self.path)
+
+    def introduce(self, *options: str, pid: int = 0) -> bytes:
+        """Write the first record of a script, which exports to a file."""
+        return record("start", pid or os.getpid(), self.top, "job.sh", "--export", "spans.jsonl", *options)
+
+    def begin(
+        self, context: str = CHILD, name: str = "n", pid: int = 0, program: str = "", parent: str = TRACEPARENT
+    ) -> bytes:
+        """Write the beginning of a span."""
+        return record("begin", "1000.000001", context, parent, pid or os.getpid(), program, name)
+
+    def test_records_become_spans(self) -> None:
+        """A span has its name, times, events, attributes and status; the service is the script's name, unless it has another."""
+        records = [
+            self.introduce(),
+            self.begin(name="a \\ b\n\\n"),
+            record("event", "1000.5", "c" * 16, "e", "k=1", "=x", "y"),
+            record("attribute", "1000,6", "c" * 16, "", "flag=true"),
+            record("attribute", "1000,6", "c" * 16, "", "nothing"),
+            record("finish", "1001.000000", 3),
+        ]
+        code, said, (span,) = self.serve(*records)
+
+        self.assertEqual((code, said), (0, ""))
+        self.assertEqual((span["name"], span["parentSpanId"]), ("a \\ b\n\\n", "b" * 16))
+        self.assertEqual((span["startTimeUnixNano"], span["endTimeUnixNano"]), ("1000000001000", "1001000000000"))
+        self.assertEqual(span["status"], {"code": 2, "message": "exit code 3"})
+        self.assertEqual(span["events"][0]["attributes"], [{"key": "k", "value": {"intValue": "1"}}])
+        self.assertEqual(span["attributes"], [{"key": "flag", "value": {"boolValue": True}}])
+        self.assertFalse(os.path.exists(self.folder))
+
+    def test_picture_is_drawn_at_the_end(self) -> None:
+        """With --timeline the spans are drawn on stderr, once."""
+        _, said, _ = self.serve(self.introduce("--timeline"), self.begin(name="work"), record("finish", "1001", 0))
+
+        self.assertEqual(said.count("work"), 1)
+
+    def test_bad_option_is_said(self) -> None:
+        """What the options are worth is said as the node says it; an empty input is said too."""
+        cases = [
+            (self.introduce("--nonsense"), "--nonsense"),
+            (self.introduce("--bash"), "trace_start takes"),
+            (self.introduce("--export", "localhost:4318"), "http://localhost:4318"),
+            (b"", "trace.bash has said nothing"),
+        ]
+        for records, sentence in cases:
+            with self.subTest(sentence):
+                code, said, spans = self.serve(records)
+
+                self.assertEqual((code, spans), (2, []))
+                self.assertIn(sentence, said)
+                os.mkdir(self.folder)
+
+    def test_open_spans_end_with_the_script(self) -> None:
+        """When the script has gone, open spans are errors from its last record on; a program's end is nobody's to judge."""
+        inner = CHILD.replace("c" * 16, "d" * 16)
+        gone = find_ended_process()
+        _, _, spans = self.serve(
+            self.introduce(pid=gone), self.begin(pid=gone), self.begin(inner, pid=gone, program="program", parent=CHILD)
+        )
+
+        error = {"code": 2, "message": "still open when the script ended"}
+        self.assertEqual([span.get("status", {}) for span in spans], [{}, error])
+        self.assertEqual({span["endTimeUnixNano"] for span in spans}, {"1000000001000"})
+
+    def test_spans_end_with_their_shell(self) -> None:
+        """A span of a subshell that has gone is an error; what is told of it later counts no more."""
+        inner = CHILD.replace("c" * 16, "d" * 16)
+        begin = self.begin(inner, "inner", find_ended_process(), parent=CHILD)
+        _, _, spans = self.serve(self.introduce(), self.begin(), begin, record("finish", "1001", 0))
+
+        error = {"code": 2, "message": "its shell ended without ending it"}
+        self.assertEqual([span["status"] for span in spans], [OK, error])
+
+    def test_spans_within_the_end_are_errors(self) -> None:
+        """trace_end in a trap ends what is open; the script's span says where it ended, unless an exit code says more."""
+        inner = CHILD.replace("c" * 16, "d" * 16)
+        for code, message in [(0, "ended in: inner"), (143, "SIGTERM"), (200, "exit code 200")]:
+            with self.subTest(code):
+                begin = self.begin(inner, "inner", parent=CHILD)
+                late = record("end", "1002", "d" * 16, 0)
+                _, _, spans = self.serve(self.introduce(), self.begin(), begin, record("finish", "1001", code), late)
+
+                messages = [span["status"]["message"] for span in spans[-2:]]
+                self.assertEqual(messages, ["still open at trace_end", message])
+                os.mkdir(self.folder)
+
+    def test_nothing_is_asked_for(self) -> None:
+        """Without options nothing is exported, and nothing said."""
+        code, said, spans = self.serve(record("start", os.getpid(), self.top, "job.sh"), self.begin())
+
+        self.assertEqual((code, said, spans), (0, "", []))
+
+    def test_job_may_say_more_after_the_end(self) -> None:
+        """After trace_end, which is told that its picture is there, what subshells tell is kept as it comes."""
+        inner, quick, lost = (CHILD.replace("c" * 16, digit * 16) for digit in "def")
+        gone = find_ended_process()
+        stdin, writer = os.pipe()
+        os.write(writer, self.introduce() + self.begin() + record("finish", "1001", 0))
+        os.write(writer, self.begin(quick, "quick", 998, parent=CHILD) + record("end", "1002", "e" * 16, 0))
+        os.write(writer, self.begin(inner, "job", 999, parent=CHILD) + self.begin(lost, "lost", gone, parent=CHILD))
+        job = Mortal(writer, record("end", "1002", "d" * 16, 0))
+        make = script.Process
+        with mock.patch("tracer.script.Process", lambda pid: make(pid) if pid == gone else job):
+            with mock.patch("tracer.script._create") as create:
+                _, _, spans = self.serve(stdin=stdin)
+
+        create.assert_called_once_with(os.path.join(self.folder, "done"))
+        error = {"code": 2, "message": "its shell ended without ending it"}
+        statuses = {span["name"]: span["status"] for span in spans}
+        self.assertEqual(statuses, {"n": OK, "quick": OK, "job": OK, "lost": error})
+
+    def test_what_is_wrong_is_said_once(self) -> None:
+        """A record about a span that nobody knows is said once, however many there are."""
+        code, said, _ = self.serve(self.introduce(), *[record("event", "", "e" * 16, "e")] * 2)
+
+        self.assertEqual((code, said.count("the trace is not whole: ")), (0, 1))
+
+    def test_removed_fifo_is_said(self) -> None:
+        """Where somebody removed the FIFO, that is said; where the script did, because nobody had read, it has said so itself."""
+        for naps, count in [(None, 1), (1, 1), (script.NAPS, 0)]:
+            with self.subTest(naps):
+                fifo = os.path.join(self.folder, "fifo")
+                os.mkfifo(fifo)
+                if naps:
+                    with open(os.path.join(self.folder, "naps"), "wb") as file:
+                        file.write(b"." * naps)
+                stdin = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+                writer = os.open(fifo, os.O_WRONLY)
+                os.write(writer, self.introduce())
+                os.unlink(fifo)
+                with mock.patch("tracer.script.Process", mock.Mock(return_value=Mortal(writer))):
+                    _, said, _ = self.serve(stdin=stdin)
+
+                self.assertEqual(said.count(" was removed: "), count, said)
+                os.mkdir(self.folder)
+
+
+class Mortal:
+    """A process that cannot be watched, and has ended when that is asked for the fourth time; until then it may write.
+
+    Args:
+        writer: where it writes to.
+        word: what it writes when that is asked for the second time.
+    """
+
+    descriptor = None
+
+    def __init__(self, writer: int, word: bytes = b"") -> None:
+        self._writer = writer
+        self._word = word
+        self._asked = 0
+
+    def has_ended(self) -> bool:
+        """Return whether it has."""
+        self._asked += 1
+        if self._asked == 2:
+            os.write(self._writer, self._word)
+        if self._asked == 4:
+            os.close(self._writer)
+        return self._asked >= 4
+
+    def forget(self) -> None:
+        """Do nothing."""
+
+
+@unittest.skipUnless(os.name == "posix", "there is no bash to trace here")
+class ProcessTests(unittest.TestCase):
+    """Whether a process has ended."""
+
+    def test_end_is_seen(self) -> None:
+        """With and without a descriptor for processes; one that belongs to another user lives."""
+        for name in ("pidfd", "kill"):
+            with self.subTest(name), contextlib.ExitStack() as stack:
+                if name == "kill":
+                    stack.enter_context(mock.patch("os.pidfd_open", side_effect=OSError, create=True))
+                child = subprocess.Popen([sys.executable, "-S", "-c", "input()"], stdin=subprocess.PIPE)
+                process = script.Process(child.pid)
+                self.assertFalse(process.has_ended())
+                child.communicate(b"\n")
+                wait_for(process.has_ended)
+                process.forget()
+        without = mock.patch("os.pidfd_open", None, create=True)
+        with without, mock.patch("os.kill", side_effect=PermissionError):
+            self.assertFalse(script.Process(1).has_ended())
+
+    def test_trifles_do_not_matter(self) -> None:
+        """The name of the process, a larger FIFO and the mark of the end are had where they can be."""
+        with mock.patch("tracer.script.open", side_effect=OSError, create=True):
+            script._take_name()
+        with mock.patch("tracer.script.open", mock.mock_open(), create=True) as opened:
+            script._take_name()
+        opened().write.assert_called_once_with("span-tracer")
+        script._create("/nonexistent/done")
+        with tempfile.TemporaryFile() as file, standing_in(0, file.fileno()):
+            script._prepare_input()
+
+    def test_stderr_is_let_go(self) -> None:
+        """A second after the end stderr leads nowhere."""
+        with tempfile.TemporaryFile() as file, standing_in(2, file.fileno()):
+            script._release_stderr(signal.SIGALRM, None)
+            os.write(2, b"not seen")
+            self.assertEqual(os.fstat(file.fileno()).st_size, 0)
