@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
 """A node that keeps spans for others: one JSON message a line on stdin, one JSON reply a line on stdout.
 
-Owns the loop over the input, and what has to come before anything else.  Kept short: Python compiles it at every start.
+Owns the loop over the input, and what has to come before anything else.  Kept short: Python compiles it at every start; and so
+that Python 2.7 can compile it too, which then reads in `tracer/__init__.py` that it is too old.
 Read next: `tracer/command/session.py` for the session around the loop, `tracer/node.py` for what a message means.
 """
-
-from __future__ import annotations
 
 import gc
 
@@ -15,7 +14,8 @@ gc.disable()
 import signal
 
 
-def end_at_once(number: int, frame: object) -> None:
+def end_at_once(number, frame):
+    # type: (int, object) -> None
     """Handle a signal before the node can end in order: without a traceback."""
     signal.signal(number, signal.SIG_DFL)
     signal.raise_signal(number)
@@ -33,13 +33,15 @@ from tracer.machine.interpreter import set_up_interpreter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable
+    from typing import Callable, Optional
 
     from tracer import LineBuffer, Node
+    from tracer.command.session import SetUp
     from tracer.machine import Streams
 
 
-def serve(streams: Streams, node: Node, buffer: LineBuffer, send: Callable[[str], None]) -> None:
+def serve(streams, node, buffer, send):
+    # type: (Streams, Node, LineBuffer, Callable[[str], None]) -> None
     """Answer every line, and send the answers before waiting for more."""
     # Not `while data := ...`: CPython 3.11 never specialises the code of a loop that has its condition at the bottom.
     while True:
@@ -49,12 +51,14 @@ def serve(streams: Streams, node: Node, buffer: LineBuffer, send: Callable[[str]
             return
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments, set_up=None):
+    # type: (list[str], Optional[SetUp]) -> int
     """Do what the command line asks for; return the exit code."""
-    return run_session(arguments, serve)
+    return run_session(arguments, serve, set_up)
 
 
-def run() -> None:
+def run():
+    # type: () -> None
     """Be the process: run the node and exit."""
     set_up_interpreter()
     # Not sys.exit: nothing is left to flush, and taking a hundred thousand spans apart takes time.

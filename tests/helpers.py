@@ -1,20 +1,24 @@
-"""What several tests share: a session in process, the node as a process, and the README's table of a span's life.
+"""What several tests share: a session in process, the node as a process, the pages of the docs, and their table of a span's life.
 
 Owns how the node is started and spoken to; a test says what it says and what has to come back.
 """
 
 from __future__ import annotations
 
+import errno
 import gc
 import io
 import json
 import os
+import queue
 import re
-import select
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
+import threading
+import unittest
 from collections.abc import Sequence
 from contextlib import contextmanager
 from unittest import mock
@@ -28,13 +32,18 @@ TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SAMPLES = os.path.join(TOP, "tests", "samples")
 #: How the node is started where nothing is installed.
 COMMAND = (sys.executable, os.path.join(TOP, "main.py"))
-#: The same without what is installed beside Python, which may take longer to load than the node, and which it needs none of.
-#: What mutmut has changed needs mutmut, though.
-ALONE = (sys.executable, *(() if "mutmut" in sys.modules else ("-S",)), os.path.join(TOP, "main.py"))
+#: Python without what is installed beside it, which may take longer to load than the node, and which it needs none of.
+#: What mutmut has changed needs mutmut, though, and a `sitecustomize` is there to be loaded.
+INTERPRETER = (sys.executable, *(() if {"mutmut", "sitecustomize"} & set(sys.modules) else ("-S",)))
+#: The node, started so.
+ALONE = (*INTERPRETER, os.path.join(TOP, "main.py"))
 #: An identity that somebody else gave.
 TRACEPARENT = f"00-{'a' * 32}-{'b' * 16}-01"
 #: Longest that a test waits for a process before it gives up on it.
 PATIENCE_SECONDS = 20
+ON_WINDOWS = sys.platform == "win32"
+#: Without this variable Windows finds neither its sockets nor its random numbers.
+SYSTEM = {"SYSTEMROOT": os.environ["SYSTEMROOT"]} if ON_WINDOWS else {}
 #: How often a reader who takes nothing is asked again.
 PAUSES = round(STALL_SECONDS / PAUSE_SECONDS)
 
@@ -48,7 +57,7 @@ OF_1970 = b"tracer: the times in the export are of 1970, the simulated clock's: 
 # A node alone in its process wants none; the tests share theirs with much that makes cycles.
 gc.enable()
 #: The signals that the node handles.
-HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGALRM)
+HANDLED = [getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGALRM") if hasattr(signal, name)]
 # Whoever runs the tests in the background or under `nohup` has some of them ignored, which the node would respect.
 for _number in HANDLED:
     signal.signal(_number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL)
@@ -154,6 +163,43 @@ def feed(pieces: list[bytes], max_line_bytes: int = 1 << 20) -> tuple[list[str |
     return [without_end(session.node.answer(line)) for line in lines], session.complaints
 
 
+def on_unix(what: str) -> object:
+    """Skip a test or a class on Windows; say what it needs that Windows does not have."""
+    return unittest.skipIf(ON_WINDOWS, f"Windows has no {what}")
+
+
+#: For a test that needs a pipe which does not wait.
+with_pipes_that_do_not_wait = unittest.skipUnless(
+    hasattr(os, "set_blocking"), "before Python 3.12 a pipe of Windows always waits"
+)
+#: For a test that needs a disk which is full.
+with_full_device = unittest.skipUnless(os.path.exists("/dev/full"), "this system has no device that is always full")
+
+
+def symlink(path: str, link: str) -> None:
+    """Make a symbolic link; skip the test where Windows lets administrators alone do so."""
+    try:
+        os.symlink(path, link)
+    except OSError:
+        if not ON_WINDOWS:
+            raise
+    # Wine makes one that leads nowhere.
+    if not os.path.islink(link):
+        raise unittest.SkipTest("no symbolic link can be made here")
+
+
+def open_terminal(columns: int = 100) -> tuple[int, int]:
+    """Make a pseudo-terminal of so many columns; return the descriptors of its two sides, the node's last."""
+    # Unix alone has these.
+    import pty
+    from fcntl import ioctl
+    from termios import TIOCSWINSZ
+
+    reading, writing = pty.openpty()
+    ioctl(writing, TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    return reading, writing
+
+
 def child_environment(**variables: str) -> dict[str, str]:
     """Return an environment for a child: nothing that hides a missing flush or sets a bound, and `variables`.
 
@@ -161,7 +207,7 @@ def child_environment(**variables: str) -> dict[str, str]:
     """
     # PyPy else takes half of the processor's cache at once, and frees what is old the later for it.
     always = {"PYPY_GC_NURSERY": "4M"}
-    return {"PATH": os.environ.get("PATH", os.defpath), **always, **variables}
+    return {"PATH": os.environ.get("PATH", os.defpath), **SYSTEM, **always, **variables}
 
 
 def start(*arguments: str, command: Sequence[str] = ALONE, **options: object) -> subprocess.Popen:
@@ -191,8 +237,10 @@ def running(*arguments: str, **options: object) -> object:
             if stream is not None:
                 try:
                     stream.close()
-                except BrokenPipeError:
-                    pass
+                except OSError as error:
+                    # So Windows says that a pipe has no reader any more.
+                    if error.errno not in (errno.EPIPE, errno.EINVAL):
+                        raise
 
 
 def run_here(data: bytes, *arguments: str, **variables: str) -> tuple[int, bytes, bytes]:
@@ -202,7 +250,7 @@ def run_here(data: bytes, *arguments: str, **variables: str) -> tuple[int, bytes
         stdin.seek(0)
         # argparse speaks through the stream objects.
         streams = mock.patch.multiple(sys, argv=["main.py"], stdout=io.StringIO(), stderr=io.StringIO())
-        environment = mock.patch.dict(os.environ, variables, clear=True)
+        environment = mock.patch.dict(os.environ, {**SYSTEM, **variables}, clear=True)
         with descriptors(stdin.fileno(), stdout.fileno(), stderr.fileno()), streams, environment:
             try:
                 code = main.main(list(arguments))
@@ -244,13 +292,24 @@ def read_until(stream: object, end: bytes) -> bytes:
     """Read from a pipe until some bytes have come."""
     got = b""
     while not got.endswith(end):
-        if not select.select([stream], [], [], PATIENCE_SECONDS)[0]:
-            raise TimeoutError(got)
-        piece = os.read(stream.fileno(), 1 << 16)
+        piece = read_piece(stream)
         if not piece:
             raise EOFError(got)
         got += piece
     return got
+
+
+def read_piece(stream: object, seconds: float = PATIENCE_SECONDS) -> bytes:
+    """Read what has come through a pipe; none is its end.
+
+    A thread waits for it: on Windows `select` knows sockets alone.
+
+    Raises:
+        queue.Empty: nothing came in that time.
+    """
+    pieces: queue.Queue = queue.Queue()
+    threading.Thread(target=lambda: pieces.put(os.read(stream.fileno(), 1 << 16)), daemon=True).start()
+    return pieces.get(timeout=seconds)
 
 
 def wait_for(condition: object) -> None:
@@ -258,7 +317,8 @@ def wait_for(condition: object) -> None:
     for _ in range(PATIENCE_SECONDS * 100):
         if condition():
             return
-        select.select([], [], [], 0.01)
+        # A test may have put something else in the place of `time.sleep`.
+        threading.Event().wait(0.01)
     raise TimeoutError("the process did not get there")
 
 
@@ -272,22 +332,27 @@ def fill(descriptor: int) -> None:
         os.set_blocking(descriptor, True)
 
 
-def readme() -> str:
-    """Return the README's text."""
-    with open(os.path.join(TOP, "README.md"), encoding="utf-8") as file:
-        return file.read()
+def read_pages() -> dict[str, str]:
+    """Return the texts of the README and of all pages in `docs/`, by their paths in the repository."""
+    paths = [
+        "README.md",
+        *sorted(f"docs/{name}" for name in os.listdir(os.path.join(TOP, "docs")) if name.endswith(".md")),
+    ]
+    pages = {}
+    for path in paths:
+        with open(os.path.join(TOP, path), encoding="utf-8") as file:
+            pages[path] = file.read()
+    return pages
 
 
-def marked(text: str, name: str) -> str:
-    """Return what stands between `<!-- name -->` and `<!-- /name -->`."""
-    found = re.search(f"<!-- {name} -->\n(.*?)<!-- /{name} -->", text, re.DOTALL)
-    if found is None:
-        raise ValueError(f"the text has no part that is marked {name}")
-    return found.group(1)
+def marked(name: str) -> str:
+    """Return what stands between `<!-- name -->` and `<!-- /name -->` on one of the pages."""
+    (part,) = re.findall(f"<!-- {name} -->\n(.*?)<!-- /{name} -->", "".join(read_pages().values()), re.DOTALL)
+    return part
 
 
 def rendered_lifecycle() -> str:
-    """Write the table of a span's life as the README has it."""
+    """Write the table of a span's life as the docs have it."""
     names = {
         trigger: ", ".join([each["type"].partition("_")[2] for each in MESSAGES[trigger]])
         for trigger in ("change", "end")

@@ -162,7 +162,7 @@ class Runs:
         for run in [f"{begun}\n{text}", text] if begun else [text]:
             for read in (run, COMMENT.sub(lambda found: found[1] or "", run)):
                 if can_be_finished(read):
-                    self.begun = "" if is_object(read) else read
+                    self.begun = "" if is_whole(read) else read
                     return run is not text and read is run
         return False
 
@@ -179,20 +179,21 @@ def looks_like_utf_16(line: bytes) -> bool:
     return text.count("\0") * 3 >= len(text) and text.strip("\0") != ""
 
 
-def is_object(text: str) -> bool:
-    """Tell whether a text is a JSON object within the bounds."""
+def is_whole(text: str) -> bool:
+    """Tell whether a text is a JSON object within the bounds, or what looks like an array of messages."""
+    array = re.match(r"\s*\[[ \t\r]*(?:[\[\]{]|$)", text, re.MULTILINE)
     try:
-        return parse(text.encode(), len(text) * 4) is not None
+        return parse((f'{{"": {text}}}' if array else text).encode(), len(text) * 4 + 8) is not None
     except MalformedError:
         return False
 
 
 def can_be_finished(text: str) -> bool:
-    """Tell whether more lines would make an object of a text: a few tokens, and what closes its brackets."""
+    """Tell whether more lines would make an object or an array of a text: a few tokens, and what closes its brackets."""
     closing = ""
     for bracket in re.findall(r"[][{}]", re.sub(r'"(\\.|[^"\\])*"', "", text, flags=re.DOTALL)):
         closing = {"{": "}", "[": "]"}[bracket] + closing if bracket in "{[" else closing[1:]
-    return any(is_object(f"{text}\n{rest}{closing}") for rest in ("", "0", ":0", '"":0'))
+    return any(is_whole(f"{text}\n{rest}{closing}") for rest in ("", "0", ":0", '"":0'))
 
 
 def depth(text: str) -> int:

@@ -7,7 +7,16 @@ import os
 import unittest
 from unittest import mock
 
-from tests.helpers import PATIENCE_SECONDS, child_environment, quick_pauses, run, run_here, running
+from tests.helpers import (
+    PATIENCE_SECONDS,
+    child_environment,
+    on_unix,
+    quick_pauses,
+    run,
+    run_here,
+    running,
+    with_pipes_that_do_not_wait,
+)
 from tracer import Span, SpanManager
 from tracer.command.complaints import Complaints
 
@@ -43,6 +52,7 @@ class Pipe:
         return self.read().splitlines()
 
 
+@with_pipes_that_do_not_wait
 class ComplaintsTests(unittest.TestCase):
     """Sentences about lines."""
 
@@ -126,6 +136,7 @@ class ComplaintsTests(unittest.TestCase):
                 self.assertLess(len(lines[0]), 1000)
 
 
+@with_pipes_that_do_not_wait
 class StderrTests(unittest.TestCase):
     """stderr itself."""
 
@@ -139,8 +150,8 @@ class StderrTests(unittest.TestCase):
             os.close(closed)
             Complaints(False, closed).say("nobody hears this")
             complaints = Complaints(False, pipe.writing)
-            for _ in range(100):
-                complaints.say("x" * 10_000)
+            for _ in range(1_000):
+                complaints.say("x" * 1_000)
 
             self.assertTrue(pipe.lines())
 
@@ -162,6 +173,7 @@ class StderrTests(unittest.TestCase):
             complaints.summarize(7, [])
             self.assertTrue(pipe.read().endswith(f": {100 - taken}\ntracer: 7 lines read\n"))
 
+    @on_unix("stderr whose reader is not waited for")
     def test_stalled_stderr_does_not_stall_the_node(self) -> None:
         """With `--verbose` and a stderr that nobody reads the node answers and ends; who reads on gets the rest."""
         with running("--verbose") as process:

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import io
 import os
-import pty
 import re
-import struct
 import tempfile
 import unittest
-from fcntl import ioctl
-from termios import TIOCSWINSZ
 from unittest import mock
 
 import main
 from tests.helpers import (
+    ON_WINDOWS,
     PATIENCE_SECONDS,
     SAMPLES,
-    TOP,
     child_environment,
     descriptors,
     line_of,
     marked,
-    readme,
+    on_unix,
+    open_terminal,
     run,
     run_here,
     running,
@@ -70,6 +67,7 @@ class DrawOptionTests(unittest.TestCase):
         self.assertEqual((process.returncode, process.stdout.decode()), (0, read_picture()))
         self.assertTrue(process.stderr.startswith(b'tracer: "-": 1 line was ignored, first line 2: '), process.stderr)
 
+    @on_unix("stdin that does not wait")
     def test_stdin_that_does_not_block_is_waited_for(self) -> None:
         """Where stdin has been made non-blocking, what comes late is drawn, too; stdin stays open."""
         reader, writer = os.pipe()
@@ -102,7 +100,33 @@ class DrawOptionTests(unittest.TestCase):
                 code, out, err = run_here(b"", "--draw", SHOP, path)
 
                 self.assertEqual((code, out, err.count(b"\n")), (2, b"", 1))
-                self.assertIn(b'tracer: cannot read "' + path.encode() + b'": ' + reason, err)
+                # Windows has words of its own, in its user's language.
+                self.assertIn(b'tracer: cannot read "' + path.encode() + b'": ' + (b"" if ON_WINDOWS else reason), err)
+
+    def test_pattern_is_expanded_where_no_shell_does(self) -> None:
+        """On Windows `*.jsonl` is all files of such names, in order; a file of that very name counts first."""
+        with tempfile.TemporaryDirectory() as folder:
+            for name in ("b1", "a[1]", "a1"):
+                line = {"resourceSpans": [{"scopeSpans": [{"spans": [{"traceId": "a" * 32, "name": name}]}]}]}
+                with open(os.path.join(folder, f"{name}.jsonl"), "wb") as file:
+                    file.write(line_of(line))
+            for pattern, names in (("?1.jsonl", [b"a1", b"b1"]), ("a[1].jsonl", [b"a[1]"]), ("[b]1.jsonl", [b"b1"])):
+                with self.subTest(pattern):
+                    code, out, err = run_here(b"", "--draw", os.path.join(folder, pattern))
+
+                    if ON_WINDOWS or pattern == "a[1].jsonl":
+                        self.assertEqual((code, err), (0, b""))
+                        self.assertEqual([line.split()[0] for line in out.splitlines()[1:]], names)
+                    else:
+                        self.assertEqual((code, out), (2, b""))
+                        self.assertIn(b"No such file or directory", err)
+
+    def test_pattern_that_matches_nothing_is_refused(self) -> None:
+        """The sentence names the pattern, exit code 2, and nothing of other files is drawn."""
+        with mock.patch("tracer.machine.expand_pattern", {SHOP: [SHOP], "*.json": []}.get):
+            got = run_here(b"", "--draw", SHOP, "*.json")
+
+        self.assertEqual(got, (2, b"", b'tracer: cannot read "*.json": no file matches this pattern\n'))
 
     def test_files_without_spans_are_reported(self) -> None:
         """Where there is nothing to draw, a sentence on stdout says so."""
@@ -123,7 +147,7 @@ class DrawOptionTests(unittest.TestCase):
                 code, out, err = run_here(b"", option, *value, "--draw", SHOP)
 
                 self.assertEqual((code, out), (2, b""))
-                self.assertIn(f": error: --draw draws and exits, so {option} does not go with it\n".encode(), err)
+                self.assertIn(f": --draw draws and exits, so {option} does not go with it\n".encode(), err)
 
     def test_trace_is_drawn_alone(self) -> None:
         """`--trace` draws the trace whose id begins so; where there is none, a sentence says it, and the exit code is 1."""
@@ -148,10 +172,11 @@ class DrawOptionTests(unittest.TestCase):
         far = {"traceId": "b" * 32, "spanId": "b" * 16, "name": "far"}
         near = {"traceId": "a" * 32, "spanId": "a" * 16, "links": [{"traceId": "b" * 32, "spanId": "b" * 16}]}
         data = line_of({"resourceSpans": [{"scopeSpans": [{"spans": [near, far]}]}]})
-        with tempfile.NamedTemporaryFile() as file:
-            file.write(data)
-            file.flush()
-            for path, name in ((file.name, b"far, "), ("-", b"")):
+        with tempfile.TemporaryDirectory() as folder:
+            whole = os.path.join(folder, "spans.jsonl")
+            with open(whole, "wb") as file:
+                file.write(data)
+            for path, name in ((whole, b"far, "), ("-", b"")):
                 code, out, err = run_here(data, "--draw", path, "--verbose", "--trace", "a", COLUMNS="120")
 
                 self.assertEqual((code, err), (0, b""))
@@ -184,10 +209,10 @@ class DrawOptionTests(unittest.TestCase):
 
                 self.assertEqual(stderr.read(), sentence)
 
+    @on_unix("pseudo-terminals")
     def test_width_and_colour_are_those_of_stdout(self) -> None:
         """At a terminal the picture is as wide as the terminal, and in colour, wherever stderr goes."""
-        reader, writer = pty.openpty()
-        ioctl(writer, TIOCSWINSZ, struct.pack("HHHH", 24, 44, 0, 0))
+        reader, writer = open_terminal(columns=44)
         self.addCleanup(os.close, reader)
         stream = mock.patch("sys.stdout", io.TextIOWrapper(io.BytesIO(), "utf-8"))
         with descriptors(0, writer, 2), stream, mock.patch.dict(os.environ, {"TERM": "xterm"}, clear=True):
@@ -223,13 +248,12 @@ class DrawOptionTests(unittest.TestCase):
         self.assertTrue(front.startswith("front ") and back.startswith("└ back "), process.stdout)
 
 
-@unittest.skipUnless(os.path.exists(os.path.join(TOP, "README.md")), "there is no README yet")
-class ReadmeTests(unittest.TestCase):
-    """The README's picture."""
+class DocsTests(unittest.TestCase):
+    """The docs' picture."""
 
-    def test_readme_shows_the_samples_picture(self) -> None:
-        """The block that the README marks as drawn is what the samples give on stdout."""
-        self.assertEqual(marked(readme(), "draw"), f"```text\n{read_picture()}```\n")
+    def test_docs_shows_the_samples_picture(self) -> None:
+        """The block that the docs mark as drawn is what the samples give on stdout."""
+        self.assertEqual(marked("draw"), f"```text\n{read_picture()}```\n")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unittest
 
-from tests.helpers import marked, readme
+from tests.helpers import marked
 from tracer.export.environment import MAX_NUMBER, SETTINGS, Settings, read_settings
 
 OTLP, TRACES = "OTEL_EXPORTER_OTLP_", "OTEL_EXPORTER_OTLP_TRACES_"
@@ -96,11 +96,11 @@ class SettingsTests(unittest.TestCase):
         self.assertEqual((found.client_key, found.client_certificate), ("key.pem", "me.pem"))
         self.assertEqual(said, [f"{OTLP}CLIENT_KEY is ignored: there is no {OTLP}CLIENT_CERTIFICATE"])
 
-    def test_readme_has_every_variable(self) -> None:
-        """The README's table names the variables that are read, and no others."""
+    def test_docs_has_every_variable(self) -> None:
+        """The docs' table names the variables that are read, and no others."""
         named = {variable.replace("TRACES_", "[TRACES_]") for row in SETTINGS.values() for variable in row[0][:1]}
 
-        self.assertEqual(set(re.findall(r"OTEL_[\w\[\]]+", marked(readme(), "export-variables"))), named)
+        self.assertEqual(set(re.findall(r"OTEL_[\w\[\]]+", marked("export-variables"))), named)
 
 
 if __name__ == "__main__":

@@ -38,6 +38,7 @@ class SentenceTests(unittest.TestCase):
 
     def test_path_is_quoted_whole(self) -> None:
         """Of a path the end tells most, so it is shown however long it is."""
+        self.assertEqual(quote_path(r"C:\Users\me"), r'"C:\Users\me"')
         self.assertEqual(quote_path("\x1b/" + "d" * 300 + "/spans.jsonl"), '"\\u001b/' + "d" * 300 + '/spans.jsonl"')
 
     def test_text_of_a_peer_is_quoted_and_cut(self) -> None:

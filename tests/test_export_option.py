@@ -11,7 +11,19 @@ import tempfile
 import unittest
 from unittest import mock
 
-from tests.helpers import OF_1970, PATIENCE_SECONDS, envelope, line_of, run, run_here, running
+from tests.helpers import (
+    OF_1970,
+    ON_WINDOWS,
+    PATIENCE_SECONDS,
+    envelope,
+    line_of,
+    on_unix,
+    run,
+    run_here,
+    running,
+    symlink,
+    with_full_device,
+)
 from tests.otlp_cases import names_of, spans_of
 from tracer.clock import YEAR_US
 from tracer.words import quote_path
@@ -95,6 +107,7 @@ class ExportOptionTests(unittest.TestCase):
         self.assertEqual(span["status"], {"message": "still open when the input ended", "code": 2})
         self.assertEqual(span["endTimeUnixNano"], "0")
 
+    @on_unix("signals that one process sends another")
     def test_open_spans_are_exported_on_a_signal(self) -> None:
         """SIGTERM and SIGINT export them too, and keep their exit codes."""
         for number, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
@@ -160,7 +173,8 @@ class ExportOptionTests(unittest.TestCase):
         folder = os.path.dirname(self.path)
         self.addCleanup(os.chdir, os.getcwd())
         os.chdir(folder)
-        for path in ("C:\\f", "C:/f", "C:1", "./localhost:4318", f"/{self.path}", "12:30.jsonl", "a b:1", "local"):
+        unix = ("C:\\f", "C:/f", "C:1", "./localhost:4318", f"/{self.path}", "12:30.jsonl", "a b:1")
+        for path in ("local", f"{self.path}.1", *(() if ON_WINDOWS else unix)):
             with self.subTest(path):
                 os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
 
@@ -170,13 +184,13 @@ class ExportOptionTests(unittest.TestCase):
     def test_same_file_given_twice_is_one_file(self) -> None:
         """However it is called, each span is in it once."""
         link = f"{self.path}.link"
-        os.symlink(self.path, link)
+        symlink(self.path, link)
         twice = os.path.join(os.path.dirname(self.path), ".", "spans.jsonl")
         code, _, _ = run_here(LIFE, *(part for path in (self.path, twice, link) for part in ("--export", path)))
 
         self.assertEqual((code, names_of(self.path)), (0, ["a"]))
 
-    @unittest.skipUnless(os.path.exists("/dev/stdout"), "the system has no names for the standard streams")
+    @on_unix("names for the standard streams")
     def test_standard_streams_are_refused(self) -> None:
         """As stdout carries the replies alone, a file that is stdout is one that cannot be opened; the others likewise."""
         for name, what in (
@@ -197,7 +211,7 @@ class ExportOptionTests(unittest.TestCase):
 
         self.assertEqual((node.returncode, err), (0, OF_1970))
 
-    @unittest.skipUnless(os.path.exists(FULL), "the system has no device that is always full")
+    @with_full_device
     def test_lost_spans_make_the_exit_code_1(self) -> None:
         """The node serves on with a full disk, says it, and exits 1."""
         code, out, err = run_here(LIFE, "--export", FULL)
@@ -213,7 +227,8 @@ class ExportOptionTests(unittest.TestCase):
         self.assertIn(b"tracer: 2 spans were lost: ", err)
         self.assertEqual(code, 1)
 
-    @unittest.skipUnless(os.path.exists(FULL), "the system has no device that is always full")
+    @on_unix("signals that one process sends another")
+    @with_full_device
     def test_signal_wins_over_lost_spans(self) -> None:
         """The exit code names the signal, stderr the lost spans."""
         with running("--export", FULL) as node:
@@ -239,6 +254,7 @@ class ExportOptionTests(unittest.TestCase):
             err.startswith(sentence.encode() + OF_1970 + b"tracer: 1 span is still open: span2\ntrace 0"), err
         )
 
+    @on_unix("named pipes in its file system")
     def test_named_pipe_is_written_to(self) -> None:
         """A named pipe with a reader takes the spans."""
         os.mkfifo(self.path)
@@ -250,6 +266,7 @@ class ExportOptionTests(unittest.TestCase):
             self.assertEqual(node.returncode, 0)
         self.assertTrue(os.read(reader, 1 << 16).startswith(b'{"resourceSpans":[{'))
 
+    @on_unix("named pipes in its file system")
     def test_named_pipe_without_a_reader_is_said(self) -> None:
         """The node says what it waits for before it reads any input, and a signal ends it at once."""
         os.mkfifo(self.path)
@@ -261,6 +278,7 @@ class ExportOptionTests(unittest.TestCase):
                 self.assertEqual(said, f'tracer: waiting until somebody reads "{self.path}", which is a named pipe\n')
                 self.assertEqual(node.wait(PATIENCE_SECONDS), -number)
 
+    @on_unix("named pipes in its file system")
     def test_named_pipe_whose_reader_has_stalled_holds_nothing_up(self) -> None:
         """The node is answered and ends all the same; lines that the reader has are whole but for the last."""
         os.mkfifo(self.path)
@@ -285,6 +303,7 @@ class ExportOptionTests(unittest.TestCase):
         whole = os.read(reader, 1 << 20).rpartition(b"\n")[0].count(b'"traceId"')
         self.assertEqual(lost, f"tracer: {many - whole} spans were lost: {name} took no more")
 
+    @on_unix("sockets in its file system")
     def test_nothing_else_is_waited_for(self) -> None:
         """A socket is refused as what cannot be opened."""
         with socket.socket(socket.AF_UNIX) as server:

@@ -11,7 +11,18 @@ import unittest
 from unittest import mock
 
 from tests.backend import TAKEN, Backend, answer
-from tests.helpers import OF_1970, PATIENCE_SECONDS, TOP, child_environment, read_until, run, run_here, running
+from tests.helpers import (
+    INTERPRETER,
+    OF_1970,
+    PATIENCE_SECONDS,
+    TOP,
+    child_environment,
+    on_unix,
+    read_until,
+    run,
+    run_here,
+    running,
+)
 from tests.otlp_cases import names_of
 from tests.test_export_option import LIFE, OPENED
 from tracer.export import Exporters
@@ -136,7 +147,7 @@ class ExportUrlTests(unittest.TestCase):
         """Replies come, the end comes in time and names it, and the process does not wait for its thread."""
         hanging = "import socket, time; socket.getaddrinfo = lambda *a, **o: time.sleep(60)"
         code = f"{hanging}; import sys; sys.path.insert(0, {TOP!r}); import main; main.run()"
-        command = (sys.executable, "-S", "-c", code)
+        command = (*INTERPRETER, "-c", code)
         variables = child_environment(**HASTY, OTEL_BSP_MAX_QUEUE_SIZE="1")
         with running("--export", "http://h:4318", command=command, env=variables) as node:
             out, err = node.communicate(
@@ -152,7 +163,7 @@ class ExportUrlTests(unittest.TestCase):
         lacking = {"zlib": None, "ssl": None, "_ssl": None}
         backend = self.backend()
         code = f"import sys; sys.modules.update({lacking}); sys.path.insert(0, {TOP!r}); import main; main.run()"
-        process = run(LIFE, "--export", backend.url, command=(sys.executable, "-S", "-c", code))
+        process = run(LIFE, "--export", backend.url, command=(*INTERPRETER, "-c", code))
         self.assertEqual((process.returncode, process.stderr), (0, OF_1970))
         self.assertEqual(backend.request().names(), ["a"])
 
@@ -181,6 +192,7 @@ class ExportUrlTests(unittest.TestCase):
                 self.assertTrue(err.startswith(b"tracer: cannot export to the URL: "), err)
                 self.assertNotIn(b"secret", err)
 
+    @on_unix("names of files with a colon")
     def test_file_may_have_a_name_like_a_url(self) -> None:
         """With `./` before it, it is a file."""
         with tempfile.TemporaryDirectory() as directory:
@@ -188,6 +200,7 @@ class ExportUrlTests(unittest.TestCase):
 
             self.assertEqual(os.listdir(directory), ["http:"])
 
+    @on_unix("signals that one process sends another")
     def test_signal_while_reading_waits_for_room_ends_in_order(self) -> None:
         """What was read is answered, and every span has been sent."""
         for number, code in self.ENDINGS:

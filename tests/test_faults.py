@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import select
@@ -23,10 +22,12 @@ from tests.helpers import (
     ECHO_OK,
     PATIENCE_SECONDS,
     child_environment,
+    on_unix,
     read_until,
     run,
     run_here,
     running,
+    with_full_device,
 )
 
 
@@ -43,6 +44,7 @@ class StdoutTests(unittest.TestCase):
 
             self.assertEqual((process.returncode, process.stderr.read()), (141, b""))
 
+    @on_unix("`head`")
     def test_reader_that_goes_in_a_flood_ends_it_quietly(self) -> None:
         """`head -1` behind a flood gets its line, and the node exits 141."""
         with running() as process:
@@ -65,6 +67,7 @@ class StdoutTests(unittest.TestCase):
 
         self.assertEqual(got, (74, b"", b"tracer: stdin or stdout failed: Input/output error\n"))
 
+    @on_unix("signals that one process sends another")
     def test_failure_at_the_close_is_one_sentence(self) -> None:
         """A disk of a network, or one with quotas, may fail only at the close: one sentence, exit 74."""
 
@@ -90,7 +93,7 @@ class StdoutTests(unittest.TestCase):
 
                 self.assertEqual((code, err), (74, b"tracer: stdin or stdout failed: Disk quota exceeded\n"))
 
-    @unittest.skipUnless(os.path.exists("/dev/full"), "there is no /dev/full here")
+    @with_full_device
     def test_full_stdout_is_one_sentence(self) -> None:
         """A stdout that takes nothing more: one sentence, exit 74; for what `--bash` prints too."""
         for options in ([], ["--bash"]):
@@ -100,9 +103,12 @@ class StdoutTests(unittest.TestCase):
                 self.assertEqual(process.returncode, 74)
                 self.assertRegex(process.stderr, rb"^tracer: .*No space left on device\n$")
 
+    @on_unix("pipes that say whether they have room")
     def test_slow_reader_gets_every_byte(self) -> None:
         """A reader that takes small pieces from a small pipe gets every byte."""
         count = 3_000
+        import fcntl
+
         reading, writing = os.pipe()
         fcntl.fcntl(writing, getattr(fcntl, "F_SETPIPE_SZ", 1031), 4096)
         data = b"".join(ECHO % number for number in range(count))
@@ -124,6 +130,7 @@ class StdoutTests(unittest.TestCase):
         self.assertEqual(out, b"".join(ECHO_OK % number for number in range(count)))
         self.assertEqual(process.returncode, 0)
 
+    @on_unix("stdout that does not wait")
     def test_stdout_that_may_not_wait_gets_every_byte(self) -> None:
         """A stdout that does not block is waited for."""
         reading, writing = os.pipe()
@@ -140,6 +147,7 @@ class StdoutTests(unittest.TestCase):
 
         self.assertEqual((out, process.returncode), (b"".join(ECHO_OK % number for number in range(2_300)), 0))
 
+    @on_unix("short writes to stdout")
     def test_short_writes_lose_nothing(self) -> None:
         """In process: a stdout that takes seven bytes at a time gets all of it."""
         real = os.write
@@ -161,8 +169,9 @@ class StdoutTests(unittest.TestCase):
                 self.assertTrue(err.endswith(said) and err.count(b"\n") == said.count(b"\n"))
 
 
+@on_unix("shell that starts a process without one of its streams")
 class ClosedTests(unittest.TestCase):
-    """Descriptors that are closed at start, or go away later."""
+    """Descriptors that are closed at start."""
 
     def shell(self, redirection: str, data: bytes = ECHO % 1) -> subprocess.CompletedProcess:
         """Run the node by a shell that closes something first."""
@@ -200,6 +209,10 @@ class ClosedTests(unittest.TestCase):
 
         self.assertEqual((process.returncode, process.stdout, process.stderr), (0, b"", b""))
 
+
+class StreamTests(unittest.TestCase):
+    """stdin and stderr that fail or go away later, and the end of a node that is killed."""
+
     def test_stderr_s_reader_may_go(self) -> None:
         """When nobody reads stderr any more the node serves on."""
         with running() as process:
@@ -215,7 +228,7 @@ class ClosedTests(unittest.TestCase):
 
         self.assertEqual(process.returncode, 0)
 
-    @unittest.skipUnless(os.path.exists("/dev/full"), "there is no /dev/full here")
+    @with_full_device
     def test_full_stderr_stops_nothing(self) -> None:
         """A stderr that takes nothing drops the sentences."""
         with open("/dev/full", "wb") as full:
@@ -223,6 +236,7 @@ class ClosedTests(unittest.TestCase):
 
         self.assertEqual((process.returncode, process.stdout), (0, ECHO_OK % 1))
 
+    @on_unix("stdin that does not wait")
     def test_stdin_that_may_not_wait_is_waited_for(self) -> None:
         """A stdin that does not block is waited for, and its end is the end."""
         reading, writing = os.pipe()

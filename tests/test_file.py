@@ -5,14 +5,13 @@ from __future__ import annotations
 import errno
 import json
 import os
-import resource
 import stat
 import tempfile
 import unittest
 from contextlib import contextmanager
 from unittest import mock
 
-from tests.helpers import descriptors
+from tests.helpers import descriptors, on_unix, symlink, with_full_device
 from tests.otlp_cases import names_of, spans_of
 from tracer import CountedIds, Limits, SimulatedClock, Span, SpanManager
 from tracer.export import Exporters
@@ -27,13 +26,17 @@ UNSAVED_BYTES = "tracer.export.file.UNSAVED_BYTES"
 
 @contextmanager
 def files_of_at_most(size: int) -> object:
-    """Let no file grow past so many bytes, as on a disk that is full."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
+    """Let no file grow past so many bytes, as on a disk that is full: what fits is taken, then nothing."""
+    write = os.write
+
+    def write_what_fits(descriptor: int, data: memoryview) -> int:
+        room = size - os.fstat(descriptor).st_size
+        if room <= 0:
+            raise OSError(errno.EFBIG, "File too large")
+        return write(descriptor, data[:room])
+
+    with mock.patch.object(os, "write", write_what_fits):
         yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 class InDirectoryTests(unittest.TestCase):
@@ -89,6 +92,7 @@ class FileExporterTests(InDirectoryTests):
         self.assertEqual(file.close([], 0, ""), 0)
         self.assertEqual(self.said, [])
 
+    @on_unix("permissions of this kind")
     def test_file_is_made_as_any_other(self) -> None:
         """A new file's permissions are what the umask leaves of 0666."""
         for umask, mode in ((0o027, 0o640), (0, 0o666)):
@@ -117,6 +121,7 @@ class FileExporterTests(InDirectoryTests):
                 self.assertEqual(refused.exception.errno, errno.EBUSY)
                 self.assertEqual(refused.exception.strerror, f"it is {reason}")
 
+    @on_unix("named pipes in its file system")
     def test_named_pipe_waits_for_its_reader(self) -> None:
         """What it waits for is said before it is waited for."""
         os.mkfifo(self.path)
@@ -139,14 +144,15 @@ class FileExporterTests(InDirectoryTests):
 
     def test_same_file_is_known_by_every_name(self) -> None:
         """A link is the file that it leads to; another file is not, nor is none."""
-        file = self.exporter()
         names = [f"{self.path}.{kind}" for kind in ("symbolic", "hard", "other", "none")]
-        os.symlink(self.path, names[0])
+        symlink(self.path, names[0])
+        file = self.exporter()
         os.link(self.path, names[1])
         with open(names[2], "wb"):
             pass
 
         self.assertEqual([file.is_at(name) for name in (self.path, *names)], [True, True, True, False, False])
+        file.close([], 0, "")
 
     def test_file_is_appended_to(self) -> None:
         """What was in the file stays."""
@@ -218,7 +224,7 @@ class FileExporterTests(InDirectoryTests):
         with mock.patch.object(os, "write", lambda descriptor, data: real(descriptor, data[:7])):
             file.flush()
 
-        self.assertEqual(names_of(self.path), ["a"])
+        self.assertEqual((names_of(self.path), file.close([], 0, "")), (["a"], 0))
 
     def test_error_at_the_close_puts_every_span_in_doubt(self) -> None:
         """Where the file cannot be closed, that is said and all that was written to it counts as lost."""
@@ -323,7 +329,7 @@ class FullDiskTests(InDirectoryTests):
                 self.assertEqual(whole, ["a", "b"])
                 self.assertEqual(file.close([], 0, ""), 0)
 
-    @unittest.skipUnless(os.path.exists(FULL), "the system has no device that is always full")
+    @with_full_device
     def test_lost_spans_are_counted(self) -> None:
         """At the end it is said how many spans were lost, ended ones and open ones."""
         for opened, sentence in ((0, "1 span was lost"), (2, "3 spans were lost")):

@@ -7,11 +7,12 @@ import os
 import unittest
 from unittest import mock
 
-from tests.helpers import descriptors
+from tests.helpers import descriptors, on_unix
 from tests.otlp_cases import names_of
 from tests.test_file import InDirectoryTests, files_of_at_most
 
 
+@on_unix("way to move or remove a file that is open")
 class MovedFileTests(InDirectoryTests):
     """A file that is moved away, removed or cut while it is written to."""
 

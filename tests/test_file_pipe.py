@@ -6,13 +6,14 @@ import json
 import os
 import select
 
-from tests.helpers import PAUSES, quick_pauses
+from tests.helpers import PAUSES, on_unix, quick_pauses
 from tests.test_file import InDirectoryTests
 
 #: A span with such a name is more than a pipe holds.
 LONG = "n" * 100_000
 
 
+@on_unix("named pipes in its file system")
 class NamedPipeTests(InDirectoryTests):
     """A named pipe, and a reader of it who takes what a test takes."""
 

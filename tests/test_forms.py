@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unittest
 
-from tests.helpers import TRACEPARENT, Session, marked, readme, session
+from tests.helpers import TRACEPARENT, Session, marked, session
 from tracer import MalformedRequestError, forms
 from tracer.errors import explain_form
 from tracer.forms import EVERY_MESSAGE, MAX_TIMESTAMP_US, MESSAGES
@@ -16,6 +16,7 @@ NUMBERS, STRINGS, OTHERS = [0, -1, 10**30], ["text", "0", "\ud800"], [True, Fals
 VALUES = {
     forms.ANY_JSON: ([None, 0, False, "", [], {}, 10**40, [None, {"a": "\ud800é\x7f"}]], []),
     forms.TEXT: (["span1", " "], ["", *NUMBERS, *OTHERS]),
+    forms.REFERENCE: (["span1"], ["", *NUMBERS, *OTHERS]),
     forms.TEXTS: ([[], ["n1", ""]], ["n1", [1], ["a", None], {}, 0, True]),
     forms.INTEGER: ([0, -1, 10**400], [*STRINGS, *OTHERS]),
     forms.TIMESTAMP: ([0, 1, MAX_TIMESTAMP_US], [-1, MAX_TIMESTAMP_US + 1, 10**30, *STRINGS, *OTHERS]),
@@ -126,16 +127,16 @@ class TableTests(unittest.TestCase):
         """Keys that no message has change nothing, whatever they hold."""
         self.assertEqual(Session().tell("generate", kind=1, name=[], extra={"": None})["id"], "span1")
 
-    def test_readme_has_the_fields_and_the_forms(self) -> None:
-        """The README's message reference is the table: each message's fields, and what each has to be."""
-        rows = [line.split(" | ") for line in marked(readme(), "messages").splitlines()[2:]]
+    def test_docs_has_the_fields_and_the_forms(self) -> None:
+        """The docs' message reference is the table: each message's fields, and what each has to be."""
+        rows = [line.split(" | ") for line in marked("messages").splitlines()[2:]]
         fields = {row[0].strip("| `"): row[1] for row in rows}
         for message_type, form in MESSAGES.items():
             names = [f"`{field}`" for field in form.required] + [f"`{field}`?" for field in form.optional]
             self.assertEqual(fields.pop(message_type), ", ".join(names))
         self.assertEqual(fields, {})
 
-        said = dict(line.strip("| ").split(" | ") for line in marked(readme(), "forms").splitlines()[2:])
+        said = dict(line.strip("| ").split(" | ") for line in marked("forms").splitlines()[2:])
         for form in [*MESSAGES.values(), EVERY_MESSAGE]:
             for field, needs in [*form.required.items(), *form.optional.items()]:
                 self.assertEqual([words for names, words in said.items() if f"`{field}`" in names], [needs.expected])

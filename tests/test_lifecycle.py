@@ -192,7 +192,7 @@ class CrashTests(unittest.TestCase):
     def crash(self, **fields: object) -> tuple[dict | None, Session]:
         """Send a message whose handler raises what it never should."""
         broken = SpanManager(clock=SimulatedClock(), ids=CountedIds())
-        with mock.patch.object(broken, "get_span", side_effect=KeyError("boom")):
+        with mock.patch.object(broken, "get", side_effect=KeyError("boom")):
             talk = Session(broken)
             return talk.tell("get_span", **fields), talk
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import ast
+import contextlib
+import io
 import json
 import os
-import resource
-import select
+import runpy
 import sys
+import tempfile
 import unittest
 from unittest import mock
 
 import main
-from tests.helpers import PATIENCE_SECONDS, TOP, child_environment, feed, run, run_here, running
+from tests.helpers import PATIENCE_SECONDS, TOP, child_environment, feed, on_unix, read_piece, run, run_here, running
 from tests.test_lines import SESSION, cut_at_random
 from tracer import __main__ as module
 from tracer.machine import Streams
@@ -126,9 +129,12 @@ class HostileInputTests(unittest.TestCase):
 
         self.assertEqual((len(span["links"]), span["dropped_links"]), (128, self.LINKS - 128))
 
+    @on_unix("bound on the memory of one process")
     def test_line_without_end_takes_constant_memory(self) -> None:
         """A line of any length is skipped in constant memory: 48 MB of it under a memory limit of 100 MB."""
         piece, pieces, limit = b"x" * (1 << 20), 48, 100 << 20
+
+        import resource
 
         def bounded() -> None:
             resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
@@ -152,7 +158,7 @@ class LineNumberTests(unittest.TestCase):
         """Good, blank and bad lines count, whether they come together or in single bytes."""
         data = ALIVE * 100 + b"\n" + b"{\n" + ALIVE * 3 + b'{"type":"nonsense"}\n\n[]'
         for chunk_bytes in (CHUNK_BYTES, 1):
-            with self.subTest(chunk_bytes=chunk_bytes), mock.patch("tracer.machine.unix.CHUNK_BYTES", chunk_bytes):
+            with self.subTest(chunk_bytes=chunk_bytes), mock.patch(f"{Streams.__module__}.CHUNK_BYTES", chunk_bytes):
                 code, out, err = run_here(data)
 
                 self.assertEqual((code, out), (0, ALIVE_OK * 103))
@@ -171,9 +177,7 @@ class FlushTests(unittest.TestCase):
             for number in range(5):
                 process.stdin.write(b'{"type":"echo","echo":%d}\n{"type":"ech' % number)
                 process.stdin.flush()
-                ready, _, _ = select.select([process.stdout], [], [], PATIENCE_SECONDS)
-                self.assertTrue(ready)
-                self.assertEqual(os.read(process.stdout.fileno(), 1000), b'{"type": "echo_ok", "echo": %d}\n' % number)
+                self.assertEqual(read_piece(process.stdout), b'{"type": "echo_ok", "echo": %d}\n' % number)
                 process.stdin.write(b'o"}\n')
 
     def test_sentence_comes_while_the_input_is_open(self) -> None:
@@ -232,7 +236,7 @@ class RunTests(unittest.TestCase):
 
     def test_run_sets_up_and_exits(self) -> None:
         """`run` sets the interpreter up, hands on the command line, and exits with the node's code."""
-        self.assertIs(module.run, main.run)
+        self.assertEqual(module.run.__code__, main.run.__code__)
         set_up, served, left = mock.Mock(), mock.Mock(return_value=7), mock.Mock()
         argv = mock.patch.object(sys, "argv", ["main.py", "--verbose"])
         with argv, mock.patch("os._exit", left), mock.patch.multiple(main, set_up_interpreter=set_up, main=served):
@@ -241,6 +245,65 @@ class RunTests(unittest.TestCase):
         set_up.assert_called_once_with()
         served.assert_called_once_with(["--verbose"])
         left.assert_called_once_with(7)
+
+
+class StrangerTests(unittest.TestCase):
+    """`python -m tracer` in a checkout that is on Python's path, as an editable installation puts it there."""
+
+    def test_stranger_s_main_is_not_run(self) -> None:
+        """A main.py in the current directory, or before the checkout on the path, is left alone."""
+        isolated = f"import runpy, sys; sys.path.append({TOP!r}); runpy.run_module('tracer', run_name='__main__')"
+        module = (sys.executable, "-m", "tracer")
+        with tempfile.TemporaryDirectory() as folder:
+            with open(os.path.join(folder, "main.py"), "w", encoding="utf-8") as file:
+                file.write("raise SystemExit('a stranger')")
+            for command, variables in [
+                (module, {"PYTHONPATH": TOP}),
+                (module, {"PYTHONPATH": os.pathsep.join([folder, TOP])}),
+                (module, {"PYTHONPATH": TOP, "PYTHONSAFEPATH": "1"}),
+                ((sys.executable, "-I", "-c", isolated), {}),
+                ((sys.executable, os.path.join(TOP, "tracer", "__main__.py")), {"PYTHONPATH": TOP}),
+                *(
+                    [((sys.executable, "-P", "-m", "tracer"), {"PYTHONPATH": TOP})]
+                    if sys.version_info >= (3, 11)
+                    else []
+                ),
+            ]:
+                with self.subTest(command=command, variables=variables):
+                    process = run(ALIVE, command=command, cwd=folder, env=child_environment(**variables))
+
+                    self.assertEqual((process.stdout, process.stderr, process.returncode), (ALIVE_OK, b"", 0))
+
+
+class OldPythonTests(unittest.TestCase):
+    """A Python that is too old."""
+
+    #: What an old Python compiles before it says so.
+    PATHS = [os.path.join(TOP, *parts) for parts in (["main.py"], ["tracer", "__main__.py"], ["tracer", "__init__.py"])]
+
+    def test_old_python_is_told_which_one_is_needed(self) -> None:
+        """The package says on an old Python which one it needs, in one line, and ends the process with exit code 2."""
+        said = io.StringIO()
+        with mock.patch("sys.version_info", (3, 8, 18)), contextlib.redirect_stderr(said):
+            with self.assertRaises(SystemExit) as stopped:
+                runpy.run_path(self.PATHS[-1])
+
+        self.assertEqual(stopped.exception.code, 2)
+        self.assertEqual(said.getvalue(), "span tracer needs Python 3.9 or newer, this is 3.8\n")
+
+    def test_old_python_compiles_what_comes_before(self) -> None:
+        """What comes before that has no annotations and nothing else that Python 2.7 cannot compile."""
+        newer = (ast.AnnAssign, ast.AsyncFunctionDef, ast.JoinedStr, ast.NamedExpr, ast.Nonlocal, ast.Starred)
+        for path in self.PATHS:
+            with open(path, "rb") as file:
+                source = file.read()
+            self.assertTrue(source.isascii())
+            for node in ast.walk(ast.parse(source)):
+                with self.subTest(path, node=ast.dump(node)):
+                    self.assertNotIsInstance(node, newer)
+                    self.assertIsNone(getattr(node, "annotation", None))
+                    self.assertIsNone(getattr(node, "returns", None))
+                    self.assertNotEqual(getattr(node, "module", None), "__future__")
 
 
 class EndTests(unittest.TestCase):

@@ -16,7 +16,7 @@ from tracer import Node, SpanManager
 from tracer.lines import read
 from tracer.malformed import Malformed
 
-GOES_ON, ARROW, COMMENT = "the message goes on after", "an arrow at", "a comment at"
+GOES_ON, ARROW, COMMENT, AN_ARRAY = "the message goes on after", "an arrow at", "a comment at", "an array at"
 GOOD = '{"type": "echo", "echo": 1}'
 
 
@@ -52,6 +52,13 @@ class RunTests(unittest.TestCase):
             self.check([*lines, GOOD, *lines], (1, GOES_ON), (len(lines) + 2, GOES_ON))
         self.check(["{", '"type"\r', ":", ' "echo"', "}"], (1, GOES_ON))
         self.check(['{"type": "echo"', "}"], (1, "the line stops"))
+
+    def test_spread_array_is_reported_once(self) -> None:
+        """An array of messages that is spread over lines is reported in its first line alone, but what is wrong in it."""
+        lines = json.dumps([{"type": "x", "links": [{}, []]}, {"type": "y"}], indent=2).split("\n")
+        self.check([*lines, GOOD, *lines], (1, AN_ARRAY), (len(lines) + 2, AN_ARRAY))
+        self.check(["[", "  {", "    'type': 1"], (1, AN_ARRAY), (3, "a single quote at column 5"))
+        self.check(['[{"type": "x"}]', "]"], (1, AN_ARRAY), (2, "expected a message"))
 
     def test_message_over_many_lines_takes_time_in_proportion(self) -> None:
         """A message over 50,000 lines is reported once, and each of them is read once."""

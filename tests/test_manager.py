@@ -1,10 +1,20 @@
-"""The keeper of spans, as Python code uses it: numbering, `generate`, what it raises, and who hears of an end."""
+"""The keeper of spans as Python code calls it: keywords, spans in place of ids, and blocks of code as spans."""
 
 from __future__ import annotations
 
+import asyncio
+import contextvars
+import gc
+import inspect
+import sys
+import threading
 import unittest
+import weakref
+from collections.abc import Iterator
 
-from tests.helpers import Session, session
+import tracer
+from tests.helpers import TRACEPARENT, Session
+from tests.test_forms import whole
 from tracer import (
     CountedIds,
     Limits,
@@ -12,12 +22,13 @@ from tracer import (
     SimulatedClock,
     Span,
     SpanEndedError,
-    SpanExistsError,
     SpanManager,
     SpanNotFoundError,
-    TimeOrderError,
-    TooManyOpenSpansError,
 )
+from tracer.forms import MESSAGES
+from tracer.replies import describe_span
+
+ABOUT_SPANS = [message_type for message_type in MESSAGES if "span" in message_type]
 
 
 def manager(**arguments: object) -> SpanManager:
@@ -25,208 +36,418 @@ def manager(**arguments: object) -> SpanManager:
     return SpanManager(clock=SimulatedClock(), ids=CountedIds(), **arguments)
 
 
-class ManagerTests(unittest.TestCase):
-    """`SpanManager` by itself, without a node."""
+class KeywordTests(unittest.TestCase):
+    """Fields by keyword, in a dict, and the first one by its place."""
 
-    def test_handlers_return_the_span(self) -> None:
-        """Each handler returns the span that its message was about."""
+    def call(self, message_type: str, *arguments: object, **fields: object) -> dict:
+        """Call a method of a manager that has one span; return all that is known of the span that it returns."""
         spans = manager()
-        span = spans.create_span({"name": "n"})
-        self.assertEqual((span.span_id, span.name, span.kind, span.state), ("span1", "n", "INTERNAL", "open"))
-        about = {"span_id": "span1"}
-        for handler, fields in [
-            (spans.span_event, {"event": "e"}),
-            (spans.span_link, {"link": about}),
-            (spans.span_update, {"name": "m"}),
-            (spans.get_span, {}),
-            (spans.span_end, {"timestamp_us": 9}),
-            (spans.get_span, {}),
+        spans.create_span({"name": "first", "timestamp_us": 0})
+        return describe_span(getattr(spans, message_type)(*arguments, **fields))
+
+    def test_every_way_of_calling_is_the_same(self) -> None:
+        """For every message a dict, keywords, the first field by its place and a mixture of them give the same span."""
+        for message_type in ABOUT_SPANS:
+            body = whole(message_type)
+            del body["type"], body["msg_id"]
+            (first, value), *rest = body.items()
+            with self.subTest(message_type):
+                expected = self.call(message_type, body)
+
+                self.assertEqual(self.call(message_type, **body), expected)
+                self.assertEqual(self.call(message_type, value, **dict(rest)), expected)
+                self.assertEqual(self.call(message_type, {first: value, "more": 1}, **dict(rest)), expected)
+
+    def test_keyword_counts_before_the_rest(self) -> None:
+        """What a keyword says replaces what the dict says, which stays as it was."""
+        body = {"name": "n", "kind": "SERVER"}
+
+        self.assertEqual(manager().create_span(body, kind="CLIENT").kind, "CLIENT")
+        self.assertEqual(body, {"name": "n", "kind": "SERVER"})
+
+    def test_wrong_keyword_is_refused_as_in_a_message(self) -> None:
+        """A missing field and one of the wrong form raise what the message is answered, word for word."""
+        for message_type, fields in [
+            ("create_span", {}),
+            ("create_span", {"name": ""}),
+            ("create_span", {"name": "n", "kind": "CLINT"}),
+            ("create_span", {"name": "n", "parent_span_id": 5}),
+            ("create_span", {"name": "n", "parent_span_id": "nobody"}),
+            ("span_event", {"span_id": "span1"}),
+            ("span_end", {"span_id": "span1", "error": "e"}),
+            ("span_error", {"span_id": "nobody", "error": "e"}),
+            ("span_link", {"span_id": "span1", "link": {"span_id": "nobody"}}),
         ]:
-            self.assertIs(handler({**about, **fields}), span)
+            with self.subTest(message_type, fields=fields):
+                talk = Session()
+                talk.start()
+                talk.tell("create_span", name="first")
+                reply = talk.tell(message_type, msg_id=1, **fields)
+                with self.assertRaises(tracer.RequestError) as caught:
+                    self.call(message_type, **fields)
 
-        self.assertEqual((span.name, span.end_us, span.status, span.error), ("m", 9, "OK", None))
-        self.assertEqual([(event.name, event.attributes) for event in span.events], [("e", {})])
+                self.assertEqual((caught.exception.code, str(caught.exception)), (reply["code"], reply["text"]))
 
-    def test_names_of_events_are_kept_once(self) -> None:
-        """Events of one name share one copy of it, whichever way they came, and spans of one sender its address and its name."""
-        talk = Session()
-        for number in (1, 2, 3):
-            talk.send("create_span", name="n", span_id=f"s{number}")
-            fields = {"timestamp_us": 5} if number == 3 else {}
-            talk.tell("span_event", span_id=f"s{number}", event="db.query", **fields)
-        first, *others = talk.manager.open_spans()
-
-        for span in others:
-            self.assertIs(span.events[0].name, first.events[0].name)
-            self.assertIs(span._return_address, first._return_address)
-            self.assertIs(span.service, first.service)
-
-    def test_names_of_events_take_bounded_memory(self) -> None:
-        """Names that are new on every line, or long, are kept by their events alone."""
-        spans = manager(limits=Limits(events=10_000))
-        span = spans.create_span({"name": "n"})
-        names = [*map(str, range(3_000)), "x" * 1_000, "x" * 1_000]
-        for name in names:
-            spans.span_event({"span_id": "span1", "event": name})
-
-        self.assertEqual([event.name for event in span.events], names)
-        self.assertLess(len(spans._names), 1_100)
-        self.assertNotIn("x" * 1_000, spans._names)
-
-    def test_manager_by_itself_claims_nothing(self) -> None:
-        """An id that nobody knows is an error for Python code, though there is one span whose id nobody was told."""
+    def test_keyword_that_is_no_field_is_refused(self) -> None:
+        """A keyword that the message does not have raises an error that says what was meant; nothing is changed."""
         spans = manager()
-        spans.create_span({"name": "n"})
-        for handler, fields in [
-            (spans.span_event, {"event": "e"}),
-            (spans.span_end, {}),
-            (spans.span_error, {"error": "e"}),
+        for keywords, sentence in [
+            ({"knid": "CLIENT"}, '"knid" is no field of create_span; did you mean kind?'),
+            ({"type": "create_span"}, f'"type" is no field of create_span; it has {", ".join(self.fields())}'),
         ]:
-            with self.subTest(handler.__name__), self.assertRaises(SpanNotFoundError):
-                handler({"span_id": "sapn1", **fields})
+            for method in (spans.create_span, spans.span):
+                with self.subTest(keywords, method=method), self.assertRaises(MalformedRequestError) as caught:
+                    method("n", **keywords)
+                self.assertEqual(str(caught.exception), sentence)
+        self.assertEqual(spans.open_spans(), [])
 
-        self.assertEqual([span.span_id for span in spans.open_spans()], ["span1"])
+    def fields(self, message_type: str = "create_span") -> list[str]:
+        """List the fields of a message."""
+        return [*MESSAGES[message_type].required, *MESSAGES[message_type].optional]
 
-    def test_each_error_is_raised_with_its_code(self) -> None:
-        """Python code meets the same refusals as exceptions, each with its code."""
-        spans = manager(limits=Limits(open_spans=2))
-        spans.create_span({"name": "n", "span_id": "open", "timestamp_us": 100})
-        spans.create_span({"name": "n", "span_id": "ended", "timestamp_us": 0})
-        spans.span_end({"span_id": "ended"})
-        spans.create_span({"name": "n"})
-        for error, code, handler, body in [
-            (MalformedRequestError, 12, spans.create_span, {}),
-            (SpanNotFoundError, 20, spans.get_span, {"span_id": "nobody"}),
-            (SpanNotFoundError, 20, spans.create_span, {"name": "n", "parent_span_id": "nobody"}),
-            (SpanExistsError, 21, spans.create_span, {"name": "n", "span_id": "ended"}),
-            (SpanEndedError, 22, spans.span_event, {"span_id": "ended", "event": "e"}),
-            (TimeOrderError, 22, spans.span_end, {"span_id": "open", "timestamp_us": 99}),
-            (TooManyOpenSpansError, 11, spans.create_span, {"name": "n"}),
+    def test_docstrings_name_the_fields(self) -> None:
+        """The docstring of each method lists the fields of its message, in the form's order."""
+        for message_type in ABOUT_SPANS:
+            with self.subTest(message_type):
+                _, _, listed = inspect.getdoc(getattr(SpanManager, message_type)).partition("Args:\n")
+
+                self.assertEqual(
+                    [line.split(":")[0].strip() for line in listed.splitlines()], self.fields(message_type)
+                )
+
+    def test_package_has_it_and_no_more(self) -> None:
+        """The package gives the manager when it is asked for it, and says so of what it does not have."""
+        self.assertIs(tracer.SpanManager, SpanManager)
+        with self.assertRaisesRegex(AttributeError, "^module 'tracer' has no attribute 'SpanManger'$"):
+            tracer.SpanManger  # noqa: B018
+
+
+class SpanForIdTests(unittest.TestCase):
+    """A span stands where an id is asked."""
+
+    def test_span_stands_for_its_id(self) -> None:
+        """Every method takes the span itself, by its place, by keyword and in a dict."""
+        for give in (
+            lambda method, span, fields: method(span, **fields),
+            lambda method, span, fields: method(span_id=span, **fields),
+            lambda method, span, fields: method({"span_id": span, **fields}),
+        ):
+            spans = manager()
+            span = spans.create_span("n")
+            for method, fields in [
+                (spans.span_event, {"event": "e"}),
+                (spans.span_link, {"link": span}),
+                (spans.span_update, {"name": "m"}),
+                (spans.get_span, {}),
+                (spans.span_end, {}),
+                (spans.get_span, {}),
+            ]:
+                self.assertIs(give(method, span, fields), span)
+            failed = spans.create_span("n")
+            self.assertEqual(give(spans.span_error, failed, {"error": "e"}).error, "e")
+
+    def test_span_stands_for_a_parent_and_a_link(self) -> None:
+        """Parents and links are named by spans too, those of other managers and forgotten ones as well."""
+        spans, others = manager(limits=Limits(ended_spans=0)), SpanManager()
+        others.create_span("another", traceparent=TRACEPARENT)
+        foreign = others.create_span("foreign", traceparent=TRACEPARENT)
+        forgotten = spans.span_end(spans.create_span("forgotten"))
+        for named in (spans.create_span("known"), forgotten, foreign):
+            with self.subTest(named):
+                child = spans.create_span("child", parent_span_id=named, links=[named, {"span_id": named}])
+                spans.span_link(child, link={"span_id": named, "attributes": {"a": 1}})
+                links = [link.context.traceparent for link in child.links]
+
+                self.assertEqual(child.parent.traceparent, named.context.traceparent)
+                self.assertEqual(child.trace_id, named.trace_id)
+                self.assertEqual(links, [named.context.traceparent] * 3)
+                self.assertEqual(child.links[2].attributes, {"a": 1})
+
+    def test_span_excludes_a_traceparent_as_an_id_does(self) -> None:
+        """Two parents are refused, be one of them a span."""
+        spans = manager()
+        with self.assertRaisesRegex(MalformedRequestError, "exclude each other"):
+            spans.create_span("n", parent_span_id=spans.create_span("p"), traceparent=TRACEPARENT)
+
+    def test_span_of_another_manager_is_not_known(self) -> None:
+        """A span that is kept elsewhere, or no longer, is refused, though a span of its id is known here."""
+        spans, others = manager(limits=Limits(ended_spans=0)), manager()
+        forgotten = spans.span_end(spans.create_span("n", span_id="s"))
+        own = spans.create_span("n", span_id="s")
+        for span in (forgotten, others.create_span("n", span_id="s")):
+            with self.assertRaises(SpanNotFoundError) as caught:
+                spans.span_end(span)
+            self.assertEqual(str(caught.exception), '"span_id" names no known span: "s"')
+        self.assertIsNone(own.end_us)
+
+    def test_span_of_python_code_is_claimed_by_nobody(self) -> None:
+        """A message that names an unknown id does not get a span that Python code has made, for that knows its id."""
+        spans, others = manager(), manager()
+        with others.span("block") as block:
+            for keeper, span in ((spans, spans.create_span("n")), (others, block)):
+                self.assertEqual(Session(keeper).tell("span_end", span_id="mine", msg_id=1)["code"], 20)
+                self.assertEqual(span.span_id, "span1")
+
+
+class UnspeakableError(Exception):
+    """An exception whose text cannot be had."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+class BlockTests(unittest.TestCase):
+    """A block of code as a span."""
+
+    def test_block_ends_its_span(self) -> None:
+        """The span is open within its block, with what the block was given, and has ended well behind it."""
+        spans = manager()
+        with spans.span("work", kind="CLIENT", attributes={"a": 1}) as span:
+            self.assertEqual(spans.open_spans(), [span])
+
+        self.assertEqual((span.name, span.kind, span.attributes), ("work", "CLIENT", {"a": 1}))
+        self.assertEqual((span.status, span.events, spans.ended_spans()), ("OK", (), [span]))
+
+    def test_exception_is_an_error_and_goes_on(self) -> None:
+        """Whatever leaves the block is on its span as OpenTelemetry has it, and leaves the block as it was."""
+        for error, sentence, name, message in [
+            (ValueError("no such user"), "ValueError: no such user", "ValueError", "no such user"),
+            (KeyboardInterrupt(), "KeyboardInterrupt", "KeyboardInterrupt", ""),
+            (SystemExit(3), "SystemExit: 3", "SystemExit", "3"),
+            (SpanEndedError("s"), None, "tracer.errors.SpanEndedError", '"span_id" names a span that has ended: "s"'),
+            (UnspeakableError(), "UnspeakableError", "tests.test_manager.UnspeakableError", ""),
         ]:
-            with self.subTest(error.__name__), self.assertRaises(error) as caught:
-                handler(body)
-            self.assertEqual(caught.exception.code, code)
+            spans = manager()
+            with self.subTest(name):
+                with self.assertRaises(type(error)) as caught, spans.span("work") as span:
+                    raise error
 
-    def test_on_end_hears_of_each_end_once(self) -> None:
-        """`on_end` is called with each span that has ended, in order, and not for a refused end."""
-        heard: list[tuple[str, str]] = []
-        spans = manager(on_end=lambda span: heard.append((span.span_id, span.status)), limits=Limits(ended_spans=0))
-        for span_id in "abc":
-            spans.create_span({"name": "n", "span_id": span_id, "timestamp_us": 50})
-        spans.span_error({"span_id": "b", "error": "e"})
-        with self.assertRaises(TimeOrderError):
-            spans.span_end({"span_id": "a", "timestamp_us": 49})
-        spans.span_end({"span_id": "a"})
+                (event,) = span.events
+                self.assertIs(caught.exception, error)
+                self.assertEqual((span.status, span.error), ("ERROR", sentence or f"SpanEndedError: {message}"))
+                self.assertEqual(event.name, "exception")
+                self.assertEqual(event.attributes, {"exception.type": name, "exception.message": message})
 
-        self.assertEqual(heard, [("b", "ERROR"), ("a", "OK")])
+    def test_block_is_entered_once_at_a_time(self) -> None:
+        """A block within itself is refused; one that was left may be entered again."""
+        block = manager().span("work")
+        with block as first:
+            with self.assertRaisesRegex(RuntimeError, "entered already"), block:
+                self.fail("it was entered twice")
+        with block as second:
+            pass
 
-    def test_on_end_that_fails_ends_the_span_all_the_same(self) -> None:
-        """What `on_end` raises comes out, and the span has ended: it takes no place among the open ones for ever."""
+        self.assertEqual((first.status, second.status, second.parent), ("OK", "OK", None))
 
-        def fail(span: Span) -> None:
-            raise OSError("disk full")
-
-        spans = manager(on_end=fail, limits=Limits(open_spans=1, ended_spans=1))
-        for span_id in "abc":
-            spans.create_span({"name": "n", "span_id": span_id})
-            with self.assertRaisesRegex(OSError, "disk full"):
-                spans.span_end({"span_id": span_id, "timestamp_us": 9})
-
-        self.assertEqual((spans.open_spans(), [span.span_id for span in spans.ended_spans()]), ([], ["c"]))
-
-    def test_open_and_ended_spans_are_listed(self) -> None:
-        """The open spans and the ended ones still kept can be listed; the first that ended comes first."""
+    def test_blocks_that_overlap_are_not_kept(self) -> None:
+        """Of blocks that each open before the last one closes, those that were left are freed."""
         spans = manager()
-        for span_id in "abcd":
-            spans.create_span({"name": "n", "span_id": span_id})
-        spans.span_end({"span_id": "c", "timestamp_us": 0})
-        spans.span_end({"span_id": "a", "timestamp_us": 0})
+        blocks = []
+        seen = []
+        for _ in range(10):
+            blocks.append(spans.span("work"))
+            blocks[-1].__enter__()
+            if len(blocks) > 1:
+                old = blocks.pop(0)
+                old.__exit__(None, None, None)
+                seen.append(weakref.ref(old))
+                del old
+        gc.collect()
 
-        self.assertEqual([span.span_id for span in spans.open_spans()], ["b", "d"])
-        self.assertEqual([span.span_id for span in spans.ended_spans()], ["c", "a"])
+        self.assertLessEqual(sum(ref() is not None for ref in seen), 1)
+        blocks[0].__exit__(None, None, None)
 
-    def test_real_time_may_be_taken_later(self) -> None:
-        """`use_real_time` changes the clock and the ids of what comes after."""
+    def test_what_a_span_shows_is_taken(self) -> None:
+        """Attributes, links and identities that a span shows may be given to another one."""
         spans = manager()
-        first = spans.create_span({"name": "n"})
-        spans.use_real_time()
-        second = spans.create_span({"name": "n"})
+        first = spans.create_span(
+            "a", attributes={"k": (1, 2)}, links=[{"traceparent": TRACEPARENT, "attributes": {"x": 1}}]
+        )
+        second = spans.create_span("b", attributes=first.attributes, links=first.links, traceparent=first.context)
 
-        self.assertLess(first.start_us, 1)
-        self.assertGreater(second.start_us, 10**15)
-        self.assertGreater(second.trace_id, 2**64)
+        self.assertEqual((second.attributes, second.parent), (first.attributes, first.context))
+        self.assertEqual((second.links[0].context, second.links[0].attributes), (first.links[0].context, {"x": 1}))
+        self.assertEqual(len({first.context, second.parent, second.context}), 2)
+
+    def test_exit_without_an_error_is_none(self) -> None:
+        """A block that ends the program well has ended well."""
+        for code in (None, 0):
+            with self.assertRaises(SystemExit), manager().span("work") as span:
+                sys.exit(code)
+            self.assertEqual((span.status, span.events), ("OK", ()))
+
+    def test_span_that_has_ended_stays_as_it_is(self) -> None:
+        """A span that the block itself has ended or failed is not changed by leaving it, with an exception or without."""
+        for end in (lambda spans, span: spans.span_end(span), lambda spans, span: spans.span_error(span, error="e")):
+            for error in (None, ValueError("late")):
+                spans = manager(limits=Limits(ended_spans=0))
+                try:
+                    with spans.span("work") as span:
+                        end(spans, span)
+                        before = describe_span(span)
+                        if error is not None:
+                            raise error
+                except ValueError as caught:
+                    self.assertIs(caught, error)
+
+                self.assertEqual(describe_span(span), before)
+
+    def test_block_that_starts_late_ends_then(self) -> None:
+        """A span that was said to start after the clock's time ends when it starts, and nothing is raised."""
+        spans = SpanManager()
+        with spans.span("late", timestamp_us=2**52) as late:
+            pass
+        with self.assertRaises(ValueError), spans.span("fails late", timestamp_us=2**52) as failed:
+            raise ValueError
+
+        self.assertEqual([late.duration_us, failed.duration_us], [0, 0])
+
+    def test_refused_block_is_not_entered(self) -> None:
+        """What refuses the span comes out before the block; the block around it is the latest still."""
+        spans = manager(limits=Limits(open_spans=1))
+        with spans.span("outer") as outer:
+            for _ in range(2):
+                with self.assertRaises(tracer.TooManyOpenSpansError), spans.span("inner"):
+                    self.fail("the block was entered")
+
+        self.assertEqual(spans.ended_spans(), [outer])
+
+    def test_what_on_end_raises_comes_out(self) -> None:
+        """The span has ended all the same, and blocks that follow are no children of it."""
+        spans = manager(on_end=lambda span: 1 / 0)
+        for _ in range(2):
+            with self.assertRaises(ZeroDivisionError), spans.span("work") as span:
+                pass
+
+            self.assertEqual((span.state, span.parent), ("ended, still kept", None))
 
 
-class NumberingTests(unittest.TestCase):
-    """One counter for `create_span` and `generate`."""
+class NestingTests(unittest.TestCase):
+    """Which block is a child of which."""
 
-    def ids(self, talk: Session, *fields: dict) -> list[str]:
-        """Create spans with some fields; return the ids that are told."""
-        return [talk.tell("create_span", name="n", kind="SERVER", **field)["span_id"] for field in fields]
+    def test_block_within_a_block_is_its_child(self) -> None:
+        """The innermost block around is the parent; behind a block it is the one around that again."""
+        spans = manager()
+        with spans.span("a") as a:
+            with spans.span("b") as b, spans.span("c") as c:
+                pass
+            with self.assertRaises(ValueError), spans.span("d") as d:
+                raise ValueError
+            with spans.span("e") as e:
+                pass
+        with spans.span("f") as f:
+            pass
 
-    def test_creations_and_generate_share_the_counter(self) -> None:
-        """Each takes the next number, a creation that chooses its own id included."""
-        talk = Session()
+        self.assert_parents((a, None), (b, a), (c, b), (d, a), (e, a), (f, None))
 
-        self.assertEqual(self.ids(talk, {}, {"span_id": "mine"}, {}), ["span1", "mine", "span3"])
-        self.assertEqual(talk.tell("generate")["id"], "span4")
-        self.assertEqual(talk.tell("generate")["id"], "span5")
-        self.assertEqual(self.ids(talk, {}), ["span6"])
+    def assert_parents(self, *pairs: tuple[Span, Span | None]) -> None:
+        """Hold that each span has that parent, None for none."""
+        for span, parent in pairs:
+            with self.subTest(span):
+                expected = None if parent is None else parent.context.traceparent
+                self.assertEqual(None if span.parent is None else span.parent.traceparent, expected)
 
-    def test_number_whose_name_is_known_is_ignored(self) -> None:
-        """No number is taken whose name a known span has, be it open or ended; a forgotten one's is free."""
-        talk = session(ended_spans=1)
-        self.ids(talk, {"span_id": "span3"}, {"span_id": "span4"}, {"span_id": "span6"})  # these take 1, 2 and 5
-        talk.tell("span_end", span_id="span6")
-        self.assertEqual(talk.tell("generate")["id"], "span7")
-        self.ids(talk, {"span_id": "span9"})  # takes 8
-        talk.tell("span_end", span_id="span9")
-        talk.tell("span_end", span_id="span3")
+    def test_given_parent_counts_before_the_block_around(self) -> None:
+        """A span, an id, a traceparent and None are parents that are given; `create_span` has no other one."""
+        spans = manager()
+        root = spans.create_span("root")
+        with spans.span("outer"):
+            for given in ({"parent_span_id": root}, {"parent_span_id": root.span_id}):
+                with spans.span("given", **given) as span:
+                    self.assert_parents((span, root))
+            with spans.span("far", traceparent=TRACEPARENT) as far:
+                self.assertEqual(far.parent.traceparent, TRACEPARENT)
+            for given in ({"parent_span_id": None}, {"traceparent": None}):
+                with spans.span("alone", **given) as alone:
+                    self.assert_parents((alone, None))
+            self.assert_parents((spans.create_span("n"), None))
 
-        self.assertEqual(talk.tell("generate")["id"], "span9")
+    def test_generator_that_is_closed_has_ended_well(self) -> None:
+        """A generator that nobody reads to its end ends its span well; one that fails ends it with the error."""
+        spans = manager()
 
-    def test_creation_takes_its_number_before_its_own_id_is_known(self) -> None:
-        """A creation that chooses the very name it would be given takes that number, and the next takes the next."""
-        talk = Session()
+        def count() -> Iterator[Span]:
+            with spans.span("count") as span:
+                yield span
+                raise ValueError("two")
 
-        self.assertEqual(self.ids(talk, {"span_id": "span1"}, {}), ["span1", "span2"])
+        closed = count()
+        span = next(closed)
+        closed.close()
+        failing = count()
+        failed = next(failing)
+        with self.assertRaises(ValueError):
+            next(failing)
 
-    def test_number_of_a_known_name_ahead_is_skipped(self) -> None:
-        """A chosen name that lies ahead makes the counter jump over it."""
-        talk = Session()
+        self.assertEqual(
+            [(span.status, span.events), (failed.status, failed.error)], [("OK", ()), ("ERROR", "ValueError: two")]
+        )
 
-        self.assertEqual(self.ids(talk, {"span_id": "span2"}, {}, {}), ["span2", "span3", "span4"])
-        self.assertEqual(int(talk.span("span3")["traceparent"][36:52], 16), 3)
+    def test_blocks_may_be_left_in_any_order(self) -> None:
+        """A generator's block that is left before one that was entered later makes nothing a child of what has ended."""
+        spans = manager()
 
-    def test_refused_creation_takes_no_number(self) -> None:
-        """What is refused uses up no number."""
-        talk = Session()
-        for fields in [{}, {"name": "n", "kind": "bad"}, {"name": "n", "parent_span_id": "nobody"}]:
-            talk.tell("create_span", **fields)
+        def hold(name: str) -> Iterator[Span]:
+            with spans.span(name) as span:
+                yield span
 
-        self.assertEqual(talk.tell("generate")["id"], "span1")
+        first, second = hold("first"), hold("second")
+        with spans.span("root") as root:
+            a, b = next(first), next(second)
+            first.close()
+            with spans.span("third") as third:
+                pass
+            second.close()
+            with spans.span("fourth") as fourth:
+                pass
 
-    def test_ids_after_init_are_the_same(self) -> None:
-        """An `init` changes no id of a span; what `generate` gives then has the node's name and the same counter."""
-        talk = Session()
-        self.ids(talk, {}, {"span_id": "span4"})
-        talk.start("n1")
+        self.assert_parents((a, root), (b, a), (third, b), (fourth, root))
 
-        self.assertEqual(talk.body({"type": "generate"})["id"], "n1-3")
-        self.assertEqual(talk.body({"type": "create_span", "name": "n", "msg_id": 1})["span_id"], "span5")
-        self.assertEqual(talk.body({"type": "get_span", "span_id": "span1"})["span"]["span_id"], "span1")
-        self.assertEqual(talk.body({"type": "generate"})["id"], "n1-6")
+    def test_block_may_be_left_in_another_context(self) -> None:
+        """A generator that another context closes changes nothing there."""
+        spans = manager()
 
-    def test_node_that_starts_again_gives_other_ids(self) -> None:
-        """On the real clock `generate` gives the node's name, what only this start has, and the number."""
-        starts = set()
-        for _ in range(3):
-            talk = Session(auto_clock=True)
-            talk.start("n1")
-            ids = [talk.body({"type": "generate"})["id"] for _ in range(2)]
-            start = ids[0][3:11]
+        def hold() -> Iterator[Span]:
+            with spans.span("held") as span:
+                yield span
 
-            self.assertRegex(start, "^[0-9a-f]{8}$")
-            self.assertEqual(ids, [f"n1-{start}-1", f"n1-{start}-2"])
-            starts.add(start)
-        self.assertEqual(len(starts), 3)
+        holding = hold()
+        held = next(holding)
+
+        def close_within() -> tuple[Span, Span]:
+            with spans.span("there", parent_span_id=None) as there:
+                holding.close()
+                with spans.span("within") as within:
+                    return there, within
+
+        there, within = contextvars.Context().run(close_within)
+        with spans.span("behind") as behind:
+            pass
+
+        self.assertEqual(held.status, "OK")
+        self.assert_parents((there, None), (within, there), (behind, None))
+
+    def test_tasks_and_threads_have_blocks_of_their_own(self) -> None:
+        """Tasks that take turns are children of the block that started them; a thread's block has no block around."""
+        spans = manager()
+        made: dict[str, tuple[Span, Span]] = {}
+
+        async def work(name: str) -> None:
+            with spans.span(name) as outer:
+                await asyncio.sleep(0)
+                with spans.span("inner") as inner:
+                    await asyncio.sleep(0)
+            made[name] = outer, inner
+
+        async def work_on_both() -> None:
+            await asyncio.gather(work("a"), work("b"))
+
+        with spans.span("root") as root:
+            asyncio.run(work_on_both())
+            thread = threading.Thread(target=lambda: asyncio.run(work("thread")))
+            thread.start()
+            thread.join()
+
+        for name, parent in (("a", root), ("b", root), ("thread", None)):
+            outer, inner = made[name]
+            self.assert_parents((outer, parent), (inner, outer))

@@ -6,7 +6,7 @@ import re
 import unittest
 
 from tests import model, sessions, test_routing, test_sentences
-from tests.helpers import MESSAGES, marked, readme
+from tests.helpers import MESSAGES, marked
 from tracer import Node, SpanManager, replies
 from tracer.forms import EVERY_MESSAGE
 from tracer.forms import MESSAGES as FORMS
@@ -24,10 +24,11 @@ class EveryMessageTests(unittest.TestCase):
         drawn = "".join(sessions.random_session(seed).data.decode(errors="replace") for seed in range(SESSIONS))
         about_a_span = {message["type"] for trigger in MESSAGES.values() for message in trigger}
         form_of_a_span = {name for name, form in FORMS.items() if "span_id" in {**form.required, **form.optional}}
-        ways = "".join(row.split(" | ")[0] for row in marked(readme(), "ways").splitlines())
+        ways = "".join(row.split(" | ")[0] for row in marked("ways").splitlines())
         places = {
             "tracer/replies.py, TYPES": set(replies.TYPES),
             "tracer/node.py, Node._list_messages": set(Node(SpanManager())._rows),
+            "tracer/manager.py, SpanManager": (set(vars(SpanManager)) & set(FORMS)) | (set(FORMS) - form_of_a_span),
             "tests/helpers.py, MESSAGES": about_a_span | (set(FORMS) - form_of_a_span),
             "tests/test_routing.py, OTHERS": {message["type"] for message in test_routing.ALL},
             "tests/test_routing.py, EXPECTED": set(test_routing.AnswerTests.EXPECTED) - {"nonsense"},
@@ -35,8 +36,8 @@ class EveryMessageTests(unittest.TestCase):
             "tests/model.py, TYPES": set(model.TYPES),
             "tests/sessions.py, the makers that _Maker.line calls": set(re.findall(r'"type"[\s:]+"(\w+)"', drawn))
             & set(FORMS),
-            "README.md, the table of the two ways": set(re.findall(r"`(\w+)`", ways)),
-            "README.md, the table of messages": set(re.findall(r"^\| `(\w+)`", marked(readme(), "messages"), re.M)),
+            "docs/messages.md, the table of the two ways": set(re.findall(r"`(\w+)`", ways)),
+            "docs/messages.md, the table of messages": set(re.findall(r"^\| `(\w+)`", marked("messages"), re.M)),
         }
         for place, listed in places.items():
             with self.subTest(place):

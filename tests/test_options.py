@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import glob
 import io
 import json
 import os
 import re
 import subprocess
 import sys
+import tempfile
 import unittest
+import zipfile
 from unittest import mock
 
-from tests.helpers import TOP, marked, readme, run, run_here
+from tests.helpers import INTERPRETER, TOP, marked, run, run_here
 from tracer.command.command_line import parse_options
 from tracer.command.options import Options
 from tracer.forms import MAX_TIMESTAMP_US, MESSAGES
@@ -42,9 +45,9 @@ class OptionsTests(unittest.TestCase):
                 (options.max_open_spans, options.keep_ended, options.max_line_bytes), (100_000, 1_000, 1 << 20)
             )
 
-    def test_readme_has_every_option_and_its_default(self) -> None:
-        """The README's table names each option that `--help` names, and the default of each number."""
-        rows = [line.split(" | ") for line in marked(readme(), "options").splitlines()[2:]]
+    def test_docs_has_every_option_and_its_default(self) -> None:
+        """The docs' table names each option that `--help` names, and the default of each number."""
+        rows = [line.split(" | ") for line in marked("options").splitlines()[2:]]
 
         self.assertEqual(
             set(re.findall("--[a-z-]+", " ".join(row[0] for row in rows))),
@@ -56,11 +59,11 @@ class OptionsTests(unittest.TestCase):
             if type(value) is int:
                 self.assertEqual(row[2], f"{value} |")
 
-    def test_readme_has_every_variable(self) -> None:
-        """The README's table names the variables that set bounds, and no others."""
+    def test_docs_has_every_variable(self) -> None:
+        """The docs' table names the variables that set bounds, and no others."""
         named = {variable for variables in _VARIABLES.values() for variable in variables}
 
-        self.assertEqual(set(re.findall(r"OTEL_\w+", marked(readme(), "variables"))), named)
+        self.assertEqual(set(re.findall(r"OTEL_\w+", marked("variables"))), named)
 
     def test_each_option_sets_its_value(self) -> None:
         """Each option sets what it is named for, and the last of two counts; `--export` counts each time."""
@@ -75,6 +78,10 @@ class OptionsTests(unittest.TestCase):
             (["--export", "a", "--export=http://b"], "export", ["a", "http://b"]),
             (["--timeline"], "timeline", True),
             (["--draw", "a", "-", "--draw", "b"], "draw", ["a", "-", "b"]),
+            (["--draw", "--verbose", "a", "--last", "1", "b"], "draw", ["a", "b"]),
+            (["a", "--draw"], "draw", ["a"]),
+            (["--draw", "a", "--", "--verbose", "--"], "draw", ["a", "--verbose", "--"]),
+            (["--timeline", "--"], "timeline", True),
             (["--draw", "a", "--trace", "4BF9"], "trace", "4bf9"),
             (["--timeline", "--trace", "0" * 32], "trace", "0" * 32),
             (["--timeline", "--last", "3"], "last", 3),
@@ -94,11 +101,11 @@ class OptionsTests(unittest.TestCase):
             ("/lib/tracer/__main__.py", "python -m tracer"),
             ("/bin/span-tracer", "span-tracer"),
         ]:
-            said = io.StringIO()
-            with mock.patch.object(sys, "argv", [path]), contextlib.redirect_stdout(said):
-                self.assertRaises(SystemExit, parse_options, ["--help"], "1")
+            with mock.patch.object(sys, "argv", [path]):
+                said = parse_options(["--help"], "1").printed
 
-            self.assertTrue(said.getvalue().startswith(f"usage: {program} [-h]"), said.getvalue())
+            self.assertTrue(said.startswith(f"usage: {program} [OPTION]... < FILE\n"), said)
+            self.assertIn(f"\n  {program} --draw FILE ", said)
 
     def refused(self, *arguments: str) -> str:
         """Return what is said of arguments that are refused with exit code 2, as `main.py` says it."""
@@ -110,11 +117,12 @@ class OptionsTests(unittest.TestCase):
         return said.getvalue()
 
     def test_refusal_says_what_was_expected_and_what_came(self) -> None:
-        """After usage there is one sentence: the option, what it has to be, and what came."""
+        """There is one sentence, the option, what it has to be, and what came; and a line of usage."""
         tick = f"--tick-us must be a whole number from 0 to {MAX_TIMESTAMP_US}"
         line = f"--max-line-bytes must be a whole number from 1 to {sys.maxsize}"
         clock = "--clock must be one of auto, simulated, real"
         export = "--export must be a file or a URL (stdout is for the replies)"
+        draw = "--draw must be one or more files, and nothing came"
         for arguments, sentence in {
             ("--tick-us",): f"{tick}, and nothing came",
             ("--tick-us", "--verbose"): f"{tick}, and nothing came",
@@ -128,7 +136,7 @@ class OptionsTests(unittest.TestCase):
             ("--clock",): f"{clock}, and nothing came",
             ("--export", "-"): f'{export}, not "-"',
             ("--export",): f"{export}, and nothing came",
-            ("--draw",): "--draw must be one or more files, and nothing came",
+            **dict.fromkeys([("--draw",), ("--draw", "--verbose"), ("--draw", "--")], draw),
             **{
                 ("--draw", "a", "--trace", value): f'--trace must be 1 to 32 hex digits, not "{value}"'
                 for value in ("", "xyz", "4b f9", "-1", "0x1", "1_0", "0" * 33)
@@ -140,12 +148,21 @@ class OptionsTests(unittest.TestCase):
             ("--nonsense", "5"): 'there is no option "--nonsense"',
             ("--verb",): 'there is no option "--verb"',
             ("-v",): 'there is no option "-v"',
+            ("--timline",): 'there is no option "--timline"; did you mean --timeline?',
+            ("--tick_us=5",): 'there is no option "--tick_us=5"; did you mean --tick-us?',
+            ("--draw", "a", "--verbos"): 'there is no option "--verbos"; did you mean --verbose?',
+            ("a", "--Help"): 'there is no option "--Help"; did you mean --help?',
+            ("help",): 'there is no command "help"; did you mean --help?',
+            ("version", "--verbose"): 'there is no command "version"; did you mean --version?',
+            **{
+                arguments: f'"{arguments[-1]}" is no option: messages come on stdin, main.py < FILE, '
+                "and main.py --draw FILE draws spans"
+                for arguments in [("a.jsonl",), ("-",), ("--verbose", "--timeline", "a"), ("--", "--verbose")]
+            },
         }.items():
             with self.subTest(arguments):
-                usage, _, said = self.refused(*arguments).rpartition("main.py: error: ")
-
-                self.assertTrue(usage.startswith("usage: main.py [-h] "), usage)
-                self.assertEqual(said, f"{sentence}\n")
+                usage = "usage: main.py [OPTION]... < FILE (main.py --help says more)"
+                self.assertEqual(self.refused(*arguments), f"main.py: {sentence}\n{usage}\n")
 
     def test_every_number_has_its_bounds(self) -> None:
         """Each number is refused right below its least and right above its most."""
@@ -162,21 +179,19 @@ class OptionsTests(unittest.TestCase):
 
                     self.assertIn(f'{option} must be a whole number from {least} to {most}, not "{value}"', said)
 
-    def test_file_is_told_where_to_go(self) -> None:
-        """A file among the arguments gets one sentence, and no usage: the node reads from stdin."""
-        for arguments in (["spans.jsonl"], ["-"], ["--verbose", "a", "--timeline", "b"], ["a", "--nonsense"]):
-            with self.subTest(arguments):
-                self.assertEqual(self.refused(*arguments), "main.py reads from stdin: main.py < FILE\n")
-
     def test_help_and_version_exit_0(self) -> None:
         """`--help` lists every option and `--version` the version, on stdout; nothing is read."""
         process = helped()
         self.assertEqual((process.returncode, process.stderr), (0, b""))
         said = " ".join(process.stdout.decode().split())
         for sentence in (
-            "usage: main.py [-h] [--clock {auto,simulated,real}]",
+            "usage: main.py [OPTION]... < FILE ",
+            " what it keeps: --clock CLOCK where time comes from, auto, simulated, real; ",
+            " what it shows: --timeline ",
+            " where spans go: --export ",
+            " other: --bash ",
             "Keeps spans for others: one JSON message a line on stdin, one JSON reply a line on stdout. ",
-            "} where time comes from; auto (default) is simulated, but real from the first init on if no span came before it ",
+            " auto (default) is simulated, but real from the first init on if no span came before it ",
             "--tick-us N microseconds that the simulated clock adds a line (default 5000) ",
             "--export FILE|URL append ended spans to FILE as OpenTelemetry JSON lines, or send them to URL; ",
             "--timeline draw the traces on stderr at the end of input ",
@@ -188,7 +203,7 @@ class OptionsTests(unittest.TestCase):
             "--max-line-bytes N longest line that is read (default 1048576) ",
             "--verbose report every bad line, what is ignored, and how many lines came; in a picture, list what each span has ",
             "--bash print the path of the library that traces a bash script, and exit ",
-            "--version ",
+            "--version print the version, and exit -h, --help print this, and exit ",
         ):
             self.assertIn(sentence, said)
 
@@ -196,10 +211,37 @@ class OptionsTests(unittest.TestCase):
         self.assertEqual((code, err), (0, b""))
         self.assertRegex(out, rb"^tracer \d+\.\d+\.\d+\n$")
 
+    def test_help_is_as_wide_as_the_terminal(self) -> None:
+        """Help has 80 columns at most, and less where the terminal is narrower; only examples are as wide as they are."""
+        for columns, widest in (("60", 60), ("80", 80), ("200", 80)):
+            text = run_here(b"", "--help", COLUMNS=columns)[1].decode()
+
+            self.assertLessEqual(max(map(len, text.splitlines())), 80)
+            self.assertLessEqual(max(map(len, text[: text.index("examples:")].splitlines()[4:])), widest)
+
+    def test_first_of_the_options_that_print_is_heard(self) -> None:
+        """An option that prints does so, whatever comes after it, and nothing else is done."""
+        self.assertRegex(run_here(b"nonsense\n", "--version", "--help", "--nonsense")[1], rb"^tracer \S+\n$")
+        self.assertEqual(run_here(b"", "--draw", "no such file", "--version")[0], 0)
+
+    def test_help_that_cannot_be_written_fails(self) -> None:
+        """`--help`, `--version` and `--bash` on a full disk are a sentence and exit code 74; on a closed pipe 141."""
+        for option in ("--help", "--version", "--bash"):
+            with self.subTest(option), open("/dev/full", "wb") as full:
+                process = run(b"", option, stdout=full)
+
+                self.assertEqual(process.returncode, 74)
+                self.assertEqual(process.stderr, b"tracer: stdin or stdout failed: No space left on device\n")
+        reading, writing = os.pipe()
+        os.close(reading)
+        process = run(b"", "--help", stdout=writing)
+        os.close(writing)
+        self.assertEqual((process.returncode, process.stderr), (141, b""))
+
     def test_help_ends_with_a_session_the_messages_and_the_readme(self) -> None:
         """The session gives what it shows, to the byte; all messages are named."""
-        text = helped().stdout.decode()
-        session, messages, rest = text[text.index("an example") :].split("\n\n")
+        text = "\n".join(helped().stdout.decode().splitlines())
+        session, messages, rest = text[text.index("a session") :].split("\n\n")
         shown = [line[2:] for line in session.splitlines()[1:]]
         typed = "".join(f"{line[2:]}\n" for line in shown if line.startswith("> "))
         replies = "".join(f"{line}\n" for line in shown if not line.startswith("> "))
@@ -215,16 +257,38 @@ class OptionsTests(unittest.TestCase):
         self.assertEqual(run_here(b"nonsense\n", "--bash"), (0, os.fsencode(library) + b"\n", b""))
         self.assertTrue(os.path.exists(library))
 
+    def test_archive_has_no_file_to_source(self) -> None:
+        """From a zipapp `--bash` says that there is no file to source, and exits 2; the node runs there all the same."""
+        with tempfile.TemporaryDirectory() as folder:
+            archive = os.path.join(folder, "app.pyz")
+            with zipfile.ZipFile(archive, "w") as app:
+                app.writestr("__main__.py", "import main; main.run()")
+                app.write(os.path.join(TOP, "main.py"), "main.py")
+                for path in glob.glob(os.path.join(TOP, "tracer", "**", "*.py"), recursive=True):
+                    app.write(path, os.path.relpath(path, TOP))
+            command = (*INTERPRETER, archive)
+            bash, served = run(b"", "--bash", command=command), run(b'{"type":"generate"}\n', command=command)
+
+            library = os.path.join(archive, "tracer", "trace.bash")
+            sentence = f'app.pyz: there is no file to source: "{library}" is in an archive, unpack that first'
+            self.assertEqual(bash.stderr.decode().splitlines()[0], sentence)
+            self.assertEqual((bash.returncode, bash.stdout), (2, b""))
+            with mock.patch("os.path.exists", return_value=False):
+                self.assertRegex(
+                    self.refused("--bash"), '^main.py: there is no file to source: ".*trace.bash" is in an archive'
+                )
+            self.assertEqual(served.stdout, b'{"type": "generate_ok", "id": "span1"}\n')
+
 
 class CommandTests(unittest.TestCase):
     """Options through the whole command."""
 
     def test_file_reads_nothing(self) -> None:
-        """The program is called as it was started, and stdin is left alone."""
+        """After a file stdin is left alone."""
         code, out, err = run_here(b'{"type":"generate"}\n', "FILE")
 
         self.assertEqual((code, out), (2, b""))
-        self.assertEqual(err, b"main.py reads from stdin: main.py < FILE\n")
+        self.assertIn(b'main.py: "FILE" is no option: ', err)
 
     def test_bad_option_reads_nothing(self) -> None:
         """After a bad option nothing is served."""

@@ -7,11 +7,13 @@ import tempfile
 import unittest
 from unittest import mock
 
+from tests.helpers import on_unix
 from tests.test_screen import Terminal
 from tracer.machine.screen import Screen
 from tracer.reading.progress import Progress
 
 
+@on_unix("pseudo-terminals")
 class ProgressTests(unittest.TestCase):
     """Each test has a clock of its own."""
 

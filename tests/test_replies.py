@@ -104,6 +104,11 @@ class ReplyTests(unittest.TestCase):
             ),
             ("write_get_span_ok", replies.write_get_span_ok(failed, "<", "}>"), {"type": "get_span_ok", "span": seen}),
             (
+                "write_own",
+                replies.write_own(replies.write_own_fields({"value": [text]}, text), "<", "}>"),
+                {"type": text, "value": [text]},
+            ),
+            (
                 "write_error",
                 replies.write_error(PreconditionError(text), "<", "}>"),
                 {"type": "error", "code": 22, "text": text},
@@ -120,7 +125,7 @@ class ReplyTests(unittest.TestCase):
 
     def test_no_kind_of_reply_is_missed(self) -> None:
         """Every function that writes a reply stands in the table above."""
-        helpers = {"write_fields", "describe_span"}
+        helpers = {"write_fields", "write_own_fields", "describe_span"}
         public = {
             name
             for name, value in vars(replies).items()

@@ -1,16 +1,14 @@
-"""Whole sessions through the real process, held to the byte; and what the README shows of them."""
+"""Whole sessions through the real process, held to the byte."""
 
 from __future__ import annotations
 
-import contextlib
-import io
 import os
 import re
 import sys
 import unittest
 from collections.abc import Iterable
 
-from tests.helpers import COMMAND, SAMPLES, TOP, TRACEPARENT, marked, readme, rendered_lifecycle, run, session
+from tests.helpers import COMMAND, SAMPLES, TOP, run, run_here
 from tracer.forms import MESSAGES
 
 #: The sessions and their options.  The first three are the task's own.
@@ -51,6 +49,14 @@ class SamplesTests(unittest.TestCase):
         """`main.py` answers each sample as written down, and exits 0."""
         hold_to_samples(self)
 
+    def test_windows_ends_of_line_and_mark_change_nothing(self) -> None:
+        """`Get-Content FILE | py main.py`: PowerShell ends lines with `\\r\\n`, and may put a byte order mark before them."""
+        for name in SESSIONS:
+            data = sample(name, "in").replace(b"\n", b"\r\n")
+            for mark in (b"", b"\xef\xbb\xbf"):
+                with self.subTest(name, mark=mark):
+                    self.assertEqual(run_here(mark + data, *SESSIONS[name])[:2], (0, sample(name, "out")))
+
     def test_commands_of_a_checkout_are_two(self) -> None:
         """`python3 main.py` and `python3 -m tracer` answer as written down, and exit 0."""
         for command in (COMMAND, (sys.executable, "-m", "tracer")):
@@ -77,47 +83,3 @@ class SamplesTests(unittest.TestCase):
                 sent = set(re.findall(r'"type": "(\w+)"', sample(name, "in").decode()))
 
                 self.assertEqual(set(MESSAGES) - sent, set())
-
-
-@unittest.skipUnless(os.path.exists(os.path.join(TOP, "README.md")), "there is no README yet")
-class ReadmeTests(unittest.TestCase):
-    """The README says what the code does."""
-
-    def test_lifecycle_table_is_the_code_s(self) -> None:
-        """The README's table of a span's life equals the one rendered from the code's."""
-        self.assertEqual(marked(readme(), "lifecycle").strip(), rendered_lifecycle().strip())
-
-    def test_first_command_gives_the_output_shown(self) -> None:
-        """The README's first command feeds a sample in, and what it shows is that sample's output."""
-        shown = marked(readme(), "sample")
-        command = re.search(r"python3 main\.py < tests/samples/(\w+)\.in\.jsonl\n", shown)
-        self.assertIsNotNone(command)
-        expected = sample(command.group(1), "out").decode()
-
-        self.assertIn(expected, shown)
-        self.assertEqual(shown.count('{"'), expected.count('{"'))
-
-    def test_python_examples_print_what_is_shown(self) -> None:
-        """Each Python example in the README prints the text behind it."""
-        examples = re.findall(r"^```python\n(.*?)^```\n\n```text\n(.*?)^```", readme(), re.DOTALL | re.MULTILINE)
-        self.assertEqual(len(examples), readme().count("```python"))
-        for example, shown in examples:
-            with self.subTest(example), contextlib.redirect_stdout(io.StringIO()) as printed:
-                exec(compile(example, "README.md", "exec"), {"__name__": "readme"})
-
-                self.assertEqual(printed.getvalue(), shown)
-
-    def test_replies_are_what_a_session_gives(self) -> None:
-        """The README's error and its span are the node's, to the byte."""
-        talk = session(
-            {"type": "create_span", "name": "GET /api/users", "kind": "SERVER", "attributes": {"user": 123}},
-            {"type": "span_link", "span_id": "span1", "link": {"traceparent": TRACEPARENT}},
-            {"type": "generate"},
-            {"type": "span_error", "span_id": "span1", "error": "gone"},
-        )
-        replies = [
-            talk.line(b'{"type": "span_end", "span_id": "span7", "msg_id": 4}'),
-            talk.line(b'{"type": "get_span", "span_id": "span1"}'),
-        ]
-
-        self.assertEqual(re.findall(r"^```json\n(.*?)\n```", readme(), re.DOTALL | re.MULTILINE), replies)

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import io
 import os
-import pty
 import select
-import struct
 import tempfile
-import termios
 import unittest
-from fcntl import ioctl
 from types import SimpleNamespace
 from unittest import mock
 
-from tests.helpers import PAUSES, quick_pauses
+from tests.helpers import PAUSES, on_unix, open_terminal, quick_pauses, with_pipes_that_do_not_wait
 from tests.test_complaints import Pipe
 from tracer.machine.screen import Screen
 from tracer.picture import Choice
@@ -35,8 +31,7 @@ class Terminal:
     """A terminal of 100 columns, and what its other side has got."""
 
     def __enter__(self) -> Terminal:
-        self.reading, self.writing = pty.openpty()
-        ioctl(self.writing, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
+        self.reading, self.writing = open_terminal()
         os.set_blocking(self.reading, False)
         return self
 
@@ -65,6 +60,7 @@ class EncodingTests(unittest.TestCase):
             self.assertEqual((Screen(1).encoding, Screen(2).encoding), ("latin-1", "utf-8"))
 
 
+@on_unix("pseudo-terminals, and no pipe that says whether it has room")
 class WritingTests(unittest.TestCase):
     """Writing never waits for long."""
 
@@ -106,6 +102,8 @@ class WritingTests(unittest.TestCase):
 
     def test_stopped_terminal_is_not_waited_for(self) -> None:
         """Ctrl-S holds up nothing but what is said; after Ctrl-Q it is said again."""
+        import termios
+
         with Terminal() as terminal:
             screen = Screen(terminal.writing)
             termios.tcflow(terminal.writing, termios.TCOOFF)
@@ -184,6 +182,7 @@ class LookTests(unittest.TestCase):
             with self.subTest(variables), stream, flags, mock.patch.dict(os.environ, variables, clear=True):
                 self.assertEqual(Screen().encoding, encoding)
 
+    @with_pipes_that_do_not_wait
     def test_what_the_encoding_lacks_is_escaped(self) -> None:
         """Characters that stderr cannot show are written as escapes, lone surrogates too."""
         with Pipe() as pipe, mock.patch("sys.stderr", io.TextIOWrapper(io.BytesIO(), "latin-1")):
@@ -191,6 +190,7 @@ class LookTests(unittest.TestCase):
 
             self.assertEqual(os.read(pipe.reading, 100), b"\xe9 \\u20ac \\ud800")
 
+    @on_unix("pseudo-terminals")
     def test_colour_is_for_terminals_and_who_asks(self) -> None:
         """NO_COLOR counts before FORCE_COLOR, that before what stderr is and TERM; an empty one is none."""
         for variables, at_terminal, elsewhere in (
@@ -207,6 +207,7 @@ class LookTests(unittest.TestCase):
                     self.assertEqual(Screen(terminal.writing).is_colourful(), at_terminal)
                     self.assertEqual(Screen(pipe.writing).is_colourful(), elsewhere)
 
+    @on_unix("pseudo-terminals")
     def test_columns_are_the_terminal_s(self) -> None:
         """A terminal knows its columns; elsewhere there are none, and `COLUMNS` says how wide a picture is."""
         for variable, width in {"": 80, "x": 80, "²": 80, "0": 80, "7": 20, "132": 132, "9" * 5000: 500}.items():

@@ -147,6 +147,23 @@ class ScriptTests(unittest.TestCase):
         error = {"code": 2, "message": "its shell ended without ending it"}
         self.assertEqual([span["status"] for span in spans], [OK, error])
 
+    def test_lost_span_is_not_drawn_as_open(self) -> None:
+        """A span of a subshell that has gone ends, even when `trace_end` is told at once, and before the trace is drawn."""
+        inner, late = (CHILD.replace("c" * 16, digit * 16) for digit in "de")
+        gone = find_ended_process()
+        _, said, spans = self.serve(
+            self.introduce("--timeline"),
+            self.begin(),
+            self.begin(inner, "inner", gone, parent=CHILD),
+            self.begin(late, "late", gone, parent=CHILD),
+            record("finish", "1001.000000", 0),
+            record("end", "1002.000000", "e" * 16, 0),
+        )
+
+        self.assertNotIn("open", said)
+        ends = {span["name"]: (span["status"]["code"], span["endTimeUnixNano"][:4]) for span in spans}
+        self.assertEqual(ends, {"n": (1, "1001"), "inner": (2, "1002"), "late": (1, "1002")})
+
     def test_spans_within_the_end_are_errors(self) -> None:
         """trace_end in a trap ends what is open; the script's span says where it ended, unless an exit code says more."""
         inner = CHILD.replace("c" * 16, "d" * 16)

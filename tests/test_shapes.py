@@ -1,14 +1,13 @@
-"""Which document holds which spans, the formats that are only named, and the README's table of both."""
+"""Which document holds which spans, the formats that are only named, and the docs' table of both."""
 
 from __future__ import annotations
 
 import gzip
 import json
-import os
 import re
 import unittest
 
-from tests.helpers import TOP, marked, readme
+from tests.helpers import marked
 from tests.otlp_files import SPAN, TRACE, ReadingTests, line, named
 
 ONE = line(named("a"))
@@ -27,7 +26,7 @@ def text(*documents: object, indent: int | None = None, between: str = "\n") -> 
     return between.join(json.dumps(document, indent=indent) for document in documents).encode()
 
 
-#: Files of each form in the README's table; those whose second column is a sentence are not read.
+#: Files of each form in the docs' table; those whose second column is a sentence are not read.
 FORMS = {
     "lines of JSON": [text(ONE), text({}, ONE)],
     "one document over many lines": [text(ONE, indent=2)],
@@ -128,13 +127,12 @@ class ShapeTests(ReadingTests):
             self.assertIn(sentence, self.said[0])
 
 
-@unittest.skipUnless(os.path.exists(os.path.join(TOP, "README.md")), "there is no README yet")
-class ReadmeTests(ReadingTests):
-    """The README's table of what files may be."""
+class DocsTests(ReadingTests):
+    """The docs' table of what files may be."""
 
     def test_table_says_what_becomes_of_files(self) -> None:
         """Each form is read, or what is said of it begins as the table has it; spans of none are drawn."""
-        rows = dict(re.findall(r"^\| (.+?) \| (.+?) \|$", marked(readme(), "draw-forms"), re.MULTILINE)[1:])
+        rows = dict(re.findall(r"^\| (.+?) \| (.+?) \|$", marked("draw-forms"), re.MULTILINE)[1:])
         self.assertEqual(rows.keys(), FORMS.keys())
         for form, becomes in rows.items():
             for data in FORMS[form]:

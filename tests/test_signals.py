@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
 import runpy
 import select
 import signal
 import subprocess
 import sys
 import tempfile
-import termios
 import time
 import unittest
 from unittest import mock
@@ -23,17 +20,22 @@ from tests.helpers import (
     CREATED,
     ECHO,
     ECHO_OK,
+    ON_WINDOWS,
     PATIENCE_SECONDS,
     TOP,
     child_environment,
     descriptors,
     fill,
+    open_terminal,
     read_until,
     running,
     wait_for,
 )
 from tests.otlp_cases import spans_of
 from tracer.machine import Streams
+
+if ON_WINDOWS:
+    raise unittest.SkipTest("Windows has no signals that one process sends another")
 
 ENDINGS = [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)]
 
@@ -187,8 +189,11 @@ class SignalTests(unittest.TestCase):
 
     def test_terminal_ends_it_in_order(self) -> None:
         """A terminal that is closed, which sends SIGHUP, and Control-C at one: the spans are exported, exit 129 and 130."""
+        import fcntl
+        import termios
+
         for end, code in [(os.close, 129), (lambda master: os.write(master, b"\x03"), 130)]:
-            master, slave = pty.openpty()
+            master, slave = open_terminal()
             terminal = {"stdin": slave, "stdout": slave, "stderr": slave, "start_new_session": True}
             own = {"preexec_fn": lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0)}
             with self.subTest(code), tempfile.NamedTemporaryFile() as file:

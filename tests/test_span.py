@@ -300,6 +300,16 @@ class PartsTests(unittest.TestCase):
         self.assertEqual(repr(spans.open_spans()), r'[<Span "GET /\n", "\u00e9", open>]')
         self.assertEqual(repr(spans.span_end({"span_id": "é"})), r'<Span "GET /\n", "\u00e9", ended, still kept>')
 
+    def test_parts_tell_what_they_are(self) -> None:
+        """What Python shows of an event is its name and time, of an identity and a link the traceparent."""
+        spans = SpanManager(clock=SimulatedClock())
+        span = spans.create_span({"name": "n", "traceparent": TRACEPARENT, "links": [{"traceparent": TRACEPARENT}]})
+        spans.span_event({"span_id": "span1", "event": "e\n", "timestamp_us": 7})
+
+        self.assertEqual(repr(span.parent), f"<SpanContext {TRACEPARENT}>")
+        self.assertEqual(repr(span.links), f"(<Link {TRACEPARENT}>,)")
+        self.assertEqual(repr(span.events), r'(<Event "e\n" at 7 us>,)')
+
     def test_value_that_json_does_not_have_is_its_text(self) -> None:
         """What a caller in Python sets and JSON does not have is kept as its `str()`, at any depth, keys too."""
         talk = Session()

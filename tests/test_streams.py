@@ -7,12 +7,12 @@ import signal
 import unittest
 from unittest import mock
 
-from tests.helpers import descriptors
+from tests.helpers import descriptors, on_unix
 from tracer.machine import Streams
 from tracer.machine.streams import STALL_SECONDS, PatientWriter, occupy_standard_descriptors
-from tracer.machine.unix import READER_SECONDS
 
 
+@on_unix("stdin and stdout that may be any descriptors of the node's")
 class WriteTests(unittest.TestCase):
     """All of it goes out."""
 
@@ -80,6 +80,7 @@ class PatientWriterTests(unittest.TestCase):
                 self.assertEqual(sleep.call_count * tick, STALL_SECONDS)
 
 
+@on_unix("stdin and stdout that may be any descriptors of the node's")
 class InputTests(unittest.TestCase):
     """Bytes from a descriptor."""
 
@@ -122,11 +123,14 @@ class InputTests(unittest.TestCase):
         self.assertEqual(signal.getitimer(signal.ITIMER_REAL), (0, 0))
 
 
+@on_unix("stdin and stdout that may be any descriptors of the node's")
 class HeldTests(unittest.TestCase):
     """What is written after a signal."""
 
     def test_what_was_held_back_goes_out_at_the_end(self) -> None:
         """All of it goes out in its order, and stdout's reader has a second from the signal on to take it."""
+        from tracer.machine.unix import READER_SECONDS
+
         (reading, writing), (stdin, other) = os.pipe(), os.pipe()
         for descriptor in (reading, writing, stdin, other):
             self.addCleanup(os.close, descriptor)

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import io
 import os
-import pty
 import re
-import struct
 import tempfile
 import unittest
-from fcntl import ioctl
-from termios import TIOCSWINSZ
 from unittest import mock
 
 from tests import helpers
-from tests.helpers import PATIENCE_SECONDS, SAMPLES, TOP, child_environment, line_of, run, running
+from tests.helpers import PATIENCE_SECONDS, SAMPLES, child_environment, line_of, on_unix, open_terminal, run, running
 from tests.pictures import count_columns, create, strip_colour
 from tracer.machine.screen import Screen
 from tracer.picture import Choice
@@ -41,8 +37,7 @@ def draw_sample(stderr: int, **variables: str) -> None:
 
 def draw_at_terminal(**variables: str) -> str:
     """Draw the sample on a terminal of 100 columns; return what comes out there."""
-    reader, writer = pty.openpty()
-    ioctl(writer, TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
+    reader, writer = open_terminal()
     draw_sample(writer, **{"TERM": "xterm", **variables})
     os.close(writer)
     with open(reader, "rb", buffering=0) as terminal:
@@ -93,6 +88,7 @@ class StderrTests(unittest.TestCase):
                 self.assertEqual(max(len(line) for line in picture.split("\n") if "█" in line), expected)
         self.assertEqual(draw_in_file(), draw_in_file(COLUMNS="80"))
 
+    @on_unix("pseudo-terminals")
     def test_terminal_has_its_width_and_colour(self) -> None:
         """At a terminal the picture is as wide as that, and coloured; elsewhere there is no colour."""
         picture = draw_at_terminal()
@@ -125,6 +121,7 @@ class StderrTests(unittest.TestCase):
                 self.assertEqual(shown == [b"no trace has an id that begins with 3"], not lines)
                 self.assertEqual(out, read_sample("out.jsonl"))
 
+    @on_unix("signals that one process sends another")
     def test_signal_draws_too(self) -> None:
         """After SIGTERM the picture is drawn, and the exit code is still 143."""
         with running("--timeline", env=child_environment(PYTHONIOENCODING="utf-8")) as process:
@@ -151,6 +148,7 @@ class StderrTests(unittest.TestCase):
 
         self.assertFalse(result)
 
+    @on_unix("way to start a process with a closed stderr")
     def test_closed_stderr_harms_nothing(self) -> None:
         """Where stderr is closed or its reader has gone, the answers are the same."""
         reader, writer = os.pipe()
@@ -164,15 +162,12 @@ class StderrTests(unittest.TestCase):
                 self.assertEqual(process.returncode, 0)
 
 
-@unittest.skipUnless(os.path.exists(os.path.join(TOP, "README.md")), "there is no README yet")
-class ReadmeTests(unittest.TestCase):
-    """The README's picture."""
+class DocsTests(unittest.TestCase):
+    """The docs' picture."""
 
-    def test_readme_shows_the_sample_s_picture(self) -> None:
-        """The block that the README marks as the timeline is what the sample gives on stderr."""
-        shown = re.search(
-            r"^```.*?\n(.*?)^```$", helpers.marked(helpers.readme(), "timeline"), re.DOTALL | re.MULTILINE
-        )
+    def test_docs_shows_the_sample_s_picture(self) -> None:
+        """The block that the docs mark as the timeline is what the sample gives on stderr."""
+        shown = re.search(r"^```.*?\n(.*?)^```$", helpers.marked("timeline"), re.DOTALL | re.MULTILINE)
         self.assertIsNotNone(shown)
 
         self.assertEqual(shown.group(1), read_sample("utf-8.txt").decode())

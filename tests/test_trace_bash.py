@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 
-from tests.helpers import PATIENCE_SECONDS, TOP, TRACEPARENT, child_environment, marked, readme
+from tests.helpers import PATIENCE_SECONDS, TOP, TRACEPARENT, child_environment, marked
 from tests.scripts import SOURCE, START, VERSION, BashTestCase, at_terminal, exported, run_script
 
 
@@ -282,21 +282,24 @@ class StatusTests(BashTestCase):
                          [times[0], script[0], times[1], span[0], times[2], times[3], span[1], times[4], script[1]])  # fmt: skip
 
 
-class ReadmeTests(BashTestCase):
-    """What the README shows of scripts."""
+class DocsTests(BashTestCase):
+    """What the docs show of scripts."""
 
     def test_example_draws_its_picture(self) -> None:
-        """The README's script gives the README's picture, times and bars aside."""
-        script, picture = re.findall(r"```\w+\n(.*?)```", marked(readme(), "script"), re.DOTALL)
+        """The scripts that the docs show give the picture that they show, times and bars aside."""
+        script, picture = re.findall(r"```\w+\n(.*?)```", marked("script"), re.DOTALL)
+        (other,) = re.findall(r"```bash\n(.*?)```", marked("script-with-options"), re.DOTALL)
         tools = 'pg_dump() { :; }; upload_with_retries() { trace "PUT $1" eval "(exit 7)"; trace "PUT $1" :; }\n'
-        got = run_script(tools + script.replace("tracer/trace.bash", '"$TRACE"'), OTEL_SERVICE_NAME="s", COLUMNS="80")
+        for text in (script, other):
+            with self.subTest(text):
+                got = run_script(tools + text.replace("tracer/trace.bash", '"$TRACE"'), COLUMNS="80")
 
-        self.assertEqual(drawn(got.err), drawn(picture.replace("backup.sh", "script   ")))
-        self.assertEqual((got.code, got.out), (0, ""))
+                self.assertEqual(drawn(got.err), drawn(picture.replace("backup.sh", "script   ")))
+                self.assertEqual((got.code, got.out), (0, ""))
 
-    def test_example_for_other_shells_makes_one_trace(self) -> None:
-        """The README's lines for `sh` make the spans that they say."""
-        (script,) = re.findall(r"```sh\n(.*?)```", marked(readme(), "from sh"), re.DOTALL)
+    def run_for_other_shells(self, name: str) -> dict[str, dict]:
+        """Run the lines for `sh` that are marked so; return the spans that they make, by name."""
+        (script,) = re.findall(r"```sh\n(.*?)```", marked(name), re.DOTALL)
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "spans.jsonl")
             command = f'"{sys.executable}" "{TOP}/main.py" --export "{path}"'
@@ -307,9 +310,13 @@ class ReadmeTests(BashTestCase):
                 env=child_environment(),
                 timeout=PATIENCE_SECONDS,
             )
-            spans = {span["name"]: span for span in exported(path)}
+            self.assertEqual((process.returncode, process.stdout), (0, b""))
+            return {span["name"]: span for span in exported(path)}
 
-        self.assertEqual((process.returncode, process.stdout), (0, b""))
+    def test_examples_for_other_shells_make_their_spans(self) -> None:
+        """The README's lines for `sh` make one span; those of the page about scripts make two of one trace."""
+        self.assertEqual(set(self.run_for_other_shells("pipe")), {"copy"})
+        spans = self.run_for_other_shells("from sh")
         self.assertEqual(set(spans), {"backup", "copy"})
         self.check_under(spans["copy"], spans["backup"])
 

@@ -58,6 +58,7 @@ class TrapTests(BashTestCase):
         "f() { trap 'echo int' INT; kill -INT $$; }; trace f f; trap -p",
         "trap 'echo exit $?' EXIT; f() { exit 4; }; trace f f",
         "f() { trap 'echo inner' EXIT; }; trace f f; (trap 'echo sub' EXIT; trace f true)",
+        "on() { trace_background f sh -c 'exit 5'; echo $?; }; trap on USR1 EXIT; kill -USR1 $$; (exit 3)",
         "usr1() { trace f echo in trap; }; trap usr1 USR1; kill -USR1 $$; trace f kill -USR1 $$; echo end",
     )
 

@@ -7,6 +7,7 @@ import time
 import unittest
 from unittest import mock
 
+from tests.helpers import on_unix
 from tests.pictures import create, draw, end, make_chain, split_lines
 from tracer.clock import YEAR_US
 from tracer.picture.traces import format_duration, format_offset, format_when
@@ -88,6 +89,7 @@ class TimeTests(unittest.TestCase):
             with self.subTest(time_us):
                 self.assertEqual(format_offset(time_us), expected)
 
+    @on_unix("variable that chooses the time zone of a process")
     def test_day_is_the_one_where_this_runs(self) -> None:
         """A time is written in local time, to the second, up to the latest that a file may have; a simulated one is not."""
         self.addCleanup(time.tzset)

@@ -6,14 +6,14 @@ The words of each sentence are in `test_sentences.py`.
 from __future__ import annotations
 
 import os
-import pty
 import select
 import unittest
 from unittest import mock
 
-from tests.helpers import PATIENCE_SECONDS, run_here, running
+from tests.helpers import PATIENCE_SECONDS, on_unix, open_terminal, run_here, running
 from tests.sessions import random_session
 from tracer.command.complaints import EXAMPLE
+from tracer.machine import END_OF_INPUT
 
 SILENT = b'{"type": "create_span", "name": "n", "knid": "CLIENT"}\n{"type": "span_end", "span_id": "mine"}\n'
 REPORTED = b"""\
@@ -61,15 +61,21 @@ class WatchedTests(unittest.TestCase):
     def test_terminal_is_greeted(self) -> None:
         """At a terminal there is a greeting first; no bad line is only counted."""
         _, _, err = self.run_at((0, 2), SILENT + b"nonsense\n" * 50)
-        greeting, told = (
-            err[: err.index(REPORTED)].decode(),
-            err[err.index(REPORTED) + len(REPORTED) :].decode().splitlines(),
-        )
+        greeting, _, told = err.decode().partition(REPORTED.decode())
+        told = told.splitlines()
 
-        self.assertRegex(greeting, r"^tracer: span tracer \d.*one JSON message a line.*Ctrl-D ends")
+        self.assertRegex(greeting, rf"^tracer: span tracer \d.*one JSON message a line.*{END_OF_INPUT}")
+        self.assertIn(
+            "\ntracer: time is simulated, 5000 microseconds a line: --clock real gives the real time\n", greeting
+        )
         self.assertTrue(greeting.endswith(f"\n{EXAMPLE}\n"))
         self.assertEqual([line.split(":")[1] for line in told[:50]], [f" line {number}" for number in range(3, 53)])
         self.assertEqual(told[50:], ["tracer: 50 bad lines in all"])
+
+    def test_greeting_says_what_time_it_is_by(self) -> None:
+        """The step is the one that was asked for; of the real time nothing is said."""
+        self.assertIn(b" simulated, 7 microseconds a line", self.run_at((0, 2), b"", "--tick-us", "7")[2])
+        self.assertNotIn(b"simulated", self.run_at((0, 2), b"", "--clock", "real")[2])
 
     def test_example_is_answered(self) -> None:
         """What the greeting has to paste gives a reply for each of its lines, and nothing to report."""
@@ -98,9 +104,10 @@ class WatchedTests(unittest.TestCase):
             with self.subTest(options):
                 self.assertRegex(run_here(data, *options)[1], b'"id": "n1-[0-9a-f]{8}-1"')
 
+    @on_unix("pseudo-terminals")
     def test_real_terminal_is_one(self) -> None:
         """Typed at a pseudo-terminal, each line is answered on stdout and reported at once; Ctrl-D ends the node."""
-        keyboard, terminal = pty.openpty()
+        keyboard, terminal = open_terminal()
         self.addCleanup(os.close, keyboard)
         with running(stdin=terminal, stderr=terminal) as process:
             os.close(terminal)

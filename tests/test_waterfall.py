@@ -248,6 +248,12 @@ class ManySpansTests(unittest.TestCase):
 
         self.assertEqual([line[:1] for line in picture], ["t", "x", "", "t", "a", "└", "", "t", "y", "t", "z"])
 
+    def test_blank_lines_set_details_apart(self) -> None:
+        """With details each trace has several lines, and a blank one before the next."""
+        picture = split_lines(draw(create("x", at=1), create("y", at=3), details=True))
+
+        self.assertEqual([line[:1] for line in picture], ["t", "x", " ", "", "t", "y", " "])
+
     def test_no_spans_are_reported(self) -> None:
         """Where there is nothing to draw, a sentence says so."""
         self.assertEqual(draw(), "no spans to draw\n")

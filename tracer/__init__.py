@@ -1,8 +1,16 @@
 """A node that keeps spans for others; the names below are its public ones.
 
 `Node` answers lines, `SpanManager` keeps spans; both do no input or output of their own, and nothing of them is safe to
-share between threads.
+share between threads.  What does some is public too: `tracer.export.export_spans`, `tracer.picture.draw`,
+`tracer.run.run_node`.
 """
+
+import sys
+
+if sys.version_info < (3, 9):  # noqa: UP036 - what asks for it cannot be installed, but a checkout can be started
+    # Python 2.7 can compile all that comes before this.  Not an ImportError: a command shows no traceback.
+    sys.stderr.write("span tracer needs Python 3.9 or newer, this is %d.%d\n" % sys.version_info[:2])  # noqa: UP031 - as above
+    sys.exit(2)
 
 from .clock import RealClock, SimulatedClock
 from .errors import (

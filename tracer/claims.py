@@ -1,7 +1,7 @@
 """Claims: whose id nobody knows, and which of these spans may take over an id that a message names.
 
 The task's second sample ends `span2` though it created one span only, and no reply has named that.  So the plain way an
-unknown id means the one span whose id nobody can know.  Read next: `manager.py`, which asks.
+unknown id means the one span whose id nobody can know.  Read next: `keeper.py`, which asks.
 """
 
 from __future__ import annotations

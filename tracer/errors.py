@@ -30,7 +30,10 @@ class MalformedLineError(TracerError):
 
 
 class RequestError(TracerError):
-    """A message that is refused; nothing was changed.  Its text is the sentence for the sender."""
+    """A message that is refused; nothing was changed.  Its text is the sentence for the sender.
+
+    A handler of somebody's own (`Node.handle`) may raise one of its subclasses, or one of its own with another of Maelstrom's codes.
+    """
 
     #: The Maelstrom error code that the sender is answered.
     code = 13
@@ -87,6 +90,12 @@ def explain_form(field: str, expected: str, value: object, words: Collection[str
         # A caller in Python may hand in what JSON does not have.
         came = _JSON_TYPES.get(type(value), f"a {type(value).__name__}")
     return MalformedRequestError(f'"{field}" must be {expected}, not {came}{instead}')
+
+
+def explain_unknown(field: str, message_type: str, known: Collection[str]) -> MalformedRequestError:
+    """Make the error for a field that no message of the type has; `known` are those that it has."""
+    instead = guess(field, known) or f"; it has {', '.join(known)}"
+    return MalformedRequestError(f"{quote(field)} is no field of {message_type}{instead}")
 
 
 class SpanNotFoundError(RequestError):

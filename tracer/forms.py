@@ -3,13 +3,13 @@
 Owns the forms and the checks that follow from them; knows no span that is kept, no clock and no stream.  Absent, wrong and
 empty are three things: a form says which values count as absent, and raises an error for a wrong one.
 Trap: values are tested by exact class, for `true` passes as an int otherwise.
-Read next: `manager.py`, whose handlers read their bodies by these forms.
+Read next: `keeper.py`, whose handlers read their bodies by these forms.
 """
 
 from __future__ import annotations
 
 from .errors import MalformedRequestError, explain_form, explain_missing
-from .span import KINDS, STATUSES
+from .span import KINDS, STATUSES, Span
 from .trace_context import parse_traceparent
 
 TYPE_CHECKING = False
@@ -72,7 +72,7 @@ class LinkRequest:
 
     def __init__(self, fields: Body, field: str) -> None:
         self.field = field
-        self.target: str | SpanContext = fields["span_id"] or fields["traceparent"]
+        self.target: str | Span | SpanContext = fields["span_id"] or fields["traceparent"]
         self.attributes: dict[str, Any] | None = fields["attributes"]
 
 
@@ -111,6 +111,8 @@ def _take_traceparent(value: Any, field: str) -> SpanContext:
 
 
 def _take_link(value: Any, field: str) -> LinkRequest:
+    if isinstance(value, Span):
+        value = {"span_id": value}
     if type(value) is not dict:
         raise ValueError
     return LinkRequest(_LINK_FIELDS.read(value, f"{field}."), field)
@@ -118,6 +120,10 @@ def _take_link(value: Any, field: str) -> LinkRequest:
 
 ANY_JSON = FieldForm("any JSON", _take_where(lambda value: True), absent=())
 TEXT = FieldForm("a non-empty string", _take_where(lambda value: type(value) is str and value != ""))
+#: What names a parent or a linked span; Python code may give the span itself.
+REFERENCE = FieldForm(
+    TEXT.expected, _take_where(lambda value: isinstance(value, Span) or (type(value) is str and value != ""))
+)
 TEXTS = _make_list(FieldForm("a string", _take_where(lambda value: type(value) is str)), "a list of strings")
 INTEGER = FieldForm("an integer", _take_where(lambda value: type(value) is int))
 TIMESTAMP = FieldForm(
@@ -211,10 +217,10 @@ def _check_error(fields: Body) -> str | None:
 #: What every message has, besides its own fields.
 EVERY_MESSAGE = MessageForm({"type": TEXT}, {"msg_id": INTEGER})
 _LINK_FIELDS: MessageForm = MessageForm(
-    {}, {"span_id": TEXT, "traceparent": TRACEPARENT, "attributes": ATTRIBUTES}, _check_target
+    {}, {"span_id": REFERENCE, "traceparent": TRACEPARENT, "attributes": ATTRIBUTES}, _check_target
 )
 
-#: The messages by their types, in the README's order.
+#: The messages by their types, in the order of the docs.
 MESSAGES = {
     "init": MessageForm({"node_id": TEXT}, {"node_ids": TEXTS}),
     "echo": MessageForm({"echo": ANY_JSON}),
@@ -224,7 +230,7 @@ MESSAGES = {
         {
             "kind": KIND,
             "span_id": TEXT,
-            "parent_span_id": TEXT,
+            "parent_span_id": REFERENCE,
             "traceparent": OWN_TRACEPARENT,
             "context": OWN_TRACEPARENT,
             "attributes": ATTRIBUTES,

@@ -21,6 +21,7 @@ STRING = "the rest of a string"
 _KEYS, _VALUES = (KEY_OR_END, KEY), (VALUE, ITEM_OR_END, ITEM)
 
 _AFTER_VALUE = "what the innermost open bracket asks for"
+_CLOSING = str.maketrans("{[", "}]")
 _NEXT = {"": END, "{": COMMA_OR_BRACE, "[": COMMA_OR_BRACKET}
 #: What comes next after a sign: a bracket, a comma, a colon, " for a string, 0 for a number or a word.
 _STEPS = {
@@ -55,7 +56,10 @@ _BEGINNING = re.compile(r"\s*(?:[{>\u2192]|[-=]+>)")
 
 #: Characters of a line that are shown where it is what follows that is wrong.
 _SHOWN_BEFORE = 20
-UTF_16 = "the line looks like UTF-16: save the input as UTF-8"
+#: Bytes that a terminal keeps of a line.  Source: Linux, N_TTY_BUF_SIZE.
+CUT_BYTES = 4_095
+CUT = f"a terminal cuts lines at {CUT_BYTES:,} bytes, so send it from a file"
+UTF_16 = "the line looks like UTF-16: save the input as UTF-8, in PowerShell with | Out-File -Encoding utf8 FILE"
 
 #: What may come before a cause: a word that is right, or letters of any word, in which nobody sees the cause.
 _AFTER_WORD, _IN_WORD = f"(?:{_WORD}|{_NUMBER})?", f"{_LETTER}*?"
@@ -65,6 +69,24 @@ _ENDS = f"(?!{_LETTER})"
 _TEXT = rf"(?![();=]|\.\.\.){_LETTER}"
 _LONG_INTEGER = f"-?[1-9][0-9]{{{MAX_DIGITS},}}"
 _TYPOGRAPHIC = "\u00ab\u00bb\u2018-\u201f"
+#: Control characters, none of them JSON's white space; the last row is for all others.
+_CONTROLS = {
+    "\x00": "a NUL byte",
+    "\x08": "a backspace",
+    "\x0b": "a vertical tab",
+    "\x0c": "a form feed",
+    "\x1a": "an end-of-file character (Ctrl-Z)",
+    "\x1b": "an escape character",
+    "\x1c": "a file separator",
+    "\x1d": "a group separator",
+    "\x1e": "a record separator",
+    "\x1f": "a unit separator",
+    "\x7f": "a delete character",
+    "\x85": "a next-line character",
+    "[\x01-\x07\x0e-\x19\x80-\x9f]": "a control character",
+}
+#: What follows a word that somebody types to a shell or an interpreter.
+_TYPED = r"(?:\(\))?;?\Z"
 
 #: What stops the reader: what it expected (None for anything), what it met, what that is, and what to do about it.  The column
 #: is that of the group, if there is one.  What the rows of `_SKIPPED` describe can be skipped, and the reader goes on.
@@ -72,6 +94,12 @@ _SKIPPED = [
     (None, f"{_AFTER_WORD}((?://|#).*|/[*].*?(?:[*]/|\\Z))", "a comment", "JSON has none, leave it out"),
     ((START,), "[-=]+>|\u2192", "an arrow", "it marks a reply in examples and is not sent, leave the line out"),
     ((START,), ">", "a prompt", "leave out the > that marks what is typed"),
+    (
+        (START,),
+        r"\[(?=\s*(?:[\[\]{]|\Z))",
+        "an array",
+        "send each message on a line of its own, as jq -c '.[]' writes it",
+    ),
 ]
 _CAUSES = [
     ((STRING,), r"\\", "not a JSON escape", r"a backslash in a string is written \\"),
@@ -80,12 +108,14 @@ _CAUSES = [
     ((START,), "```", "a Markdown fence", "leave the line out"),
     # Around a message, it says more what is expected than which quotes are missing or wrong.
     ((START, END), f"[\"'`{_TYPOGRAPHIC}]", "", ""),
-    ((START,), r"\[\s*(?:[\[\]{]|\Z)", "an array", "send each message by itself, without [ ] around it"),
     *_SKIPPED,
-    (None, rf"{_IN_WORD}(\x00)", "a NUL byte", "take it out"),
+    ((START,), "(?i:help)" + _TYPED, "a command", "only messages are read here, and the option --help lists them"),
+    ((START,), "(?i:quit|exit)" + _TYPED, "a command", "the end of the input is Ctrl-D, on Windows Ctrl-Z and Enter"),
+    *[(None, f"{_IN_WORD}({control})", name, "take it out") for control, name in _CONTROLS.items()],
     (None, f"{_IN_WORD}(\ufeff)", "a byte order mark", "it may stand at the very start of the input only"),
     (None, f"{_IN_WORD}([\u200b-\u200d\u2060])", "an invisible character", "take it out"),
-    (None, r"[^\S \t\r\n\x1c-\x1f]", "a no-break space or the like", "write a plain space"),
+    (None, "[\u00a0\u202f]", "a no-break space", "write a plain space"),
+    (None, r"[^\S \t\r\n]", "a space that is not JSON's", "write a plain space"),
     (None, f"[{_TYPOGRAPHIC}]", "a typographic quote", 'write plain double quotes (")'),
     (None, "'", "a single quote", 'write double quotes (")'),
     (None, "`", "a backtick", 'write double quotes (")'),
@@ -134,15 +164,18 @@ class Malformed:
         at = reader.read(line, 0)
         if at is None:
             self._await_rest(reader)
-            return _explain_end(line) if begun is None else None
+            return _explain_end(line, reader.lacks) if begun is None else None
         if begun is not None and _BEGINNING.match(line):
             # Not the rest of that message, but the next one.
             return self._read(line, None)
         if reader.expects in _CUT_SHORT and _CUT_SHORT[reader.expects].match(line, at):
             return _explain_end(line)
         sentence, end = _explain(line, at, reader.expects)
-        if end is not None and reader.read(line, end) is None:
-            self._await_rest(reader)
+        if end is not None:
+            if line[at] == "[":
+                reader.enter_array()
+            if reader.read(line, end) is None:
+                self._await_rest(reader)
         return sentence
 
     def _await_rest(self, reader: _Reader) -> None:
@@ -156,6 +189,15 @@ class _Reader:
     def __init__(self) -> None:
         self.expects = START
         self._open = ""
+
+    @property
+    def lacks(self) -> str:
+        """The brackets that are all that the message lacks; nothing where it lacks more."""
+        return self._open[::-1].translate(_CLOSING) if self.expects in (COMMA_OR_BRACE, COMMA_OR_BRACKET) else ""
+
+    def enter_array(self) -> None:
+        """Read on in an array of messages."""
+        self._open, self.expects = "[", ITEM_OR_END
 
     def read(self, line: str, at: int) -> int | None:
         """Read on; return the place of what should not stand there, None if all of the line may be part of a message."""
@@ -215,18 +257,29 @@ def _explain(line: str, at: int, expects: str) -> tuple[str, int | None]:
     return f"expected {expects} at column {at + 1}, not {quote(line[at:])}", None
 
 
-def _explain_end(line: str) -> str:
-    """Say where a line ends that is the beginning of a message, and that the rest must be there too."""
+def _explain_end(line: str, lacks: str = "") -> str:
+    """Say where a line ends that is the beginning of a message, and what to do about the rest.
+
+    Args:
+        lacks: the brackets that are all that is missing, if they are.
+    """
     end = f"column {len(line)}, {quote(line[-_SHOWN_BEFORE:])}"
-    if line.endswith(("{", "[", ",")):
+    # White space at the cut, which is a space at most, is not part of the line any more.
+    is_cut = len(line.encode("utf-8", "surrogatepass")) in (CUT_BYTES - 1, CUT_BYTES)
+    if line.endswith(("{", "[", ",")) and not is_cut:
         return f"the message goes on after {end}: a message must stand on one line"
-    return f"the line stops in the middle of a message, after {end}: send the whole message on one line"
+    remedy = (
+        CUT if is_cut else f"{quote(lacks)} is missing at its end" if lacks else "send the whole message on one line"
+    )
+    return f"the line stops in the middle of a message, after {end}: {remedy}"
 
 
 def explain_bytes(line: bytes, at: int) -> str:
     """Say that a line is not UTF-8 at a place, or that it looks like UTF-16."""
     if line.startswith((b"\xff\xfe", b"\xfe\xff")) or _looks_like_utf_16(line.decode("latin-1")):
         return UTF_16
+    if len(line) == CUT_BYTES and at > len(line) - 4:
+        return f"the line stops in the middle of a character: {CUT}"
     before = line[:at].decode()
     after = f", after {quote(before[-_SHOWN_BEFORE:])}" if before else ""
     return f"byte 0x{line[at]:02x} at column {len(before) + 1}{after} is not UTF-8: save the input as UTF-8"

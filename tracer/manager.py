@@ -1,325 +1,255 @@
-"""All spans of a node: their ids and numbers, and one handler for each message about them.
+"""The keeper of spans as Python code uses it: fields by keyword, spans in place of their ids, and blocks of code as spans.
 
-Owns the dict of spans and numbering; knows no JSON text, no address, no stream.
-A handler checks and copies everything first and changes something only then, so that a refused message leaves no trace.
-Strategy: a plain `create_span`, `span_event` or `span_end` is checked in line, by what its form and the table of a span's life
-say; any other body is read by its form, and the table is asked.  Tests send every field of the forms, right and wrong, and walk
-every cell of the table.
-Read next: `span.py` for what one span holds, `claims.py` for unknown ids, `forms.py` for the fields, `node.py` for who calls.
+Owns how a call becomes the body of a message; what the message does, and what is wrong with it, `keeper.py` and `forms.py` say.
+Trap: code between two blocks may run in any order, for a generator stops within its block; so a block that is left restores
+nothing, and whoever looks for the block around skips those that were left.
 """
 
 from __future__ import annotations
 
-from collections import deque
+from functools import cache
 
-from .claims import PREFIX, Claims
-from .clock import RealClock
-from .errors import MalformedRequestError, SpanNotFoundError, TimeOrderError, TooManyOpenSpansError
-from .forms import MESSAGES, STATUS
-from .limits import Limits
-from .span import STATUSES, Link, SharedNames, Span, check_life, make_attributes
-from .trace_context import INHERITED_FLAGS, SAMPLED, RandomIds
-from .views import freeze_members
+from .errors import SpanNotFoundError, explain_unknown
+from .forms import MESSAGES
+from .keeper import SpanKeeper
+from .span import Attributes, Link, Span
+from .trace_context import SpanContext
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import Any, Callable, Optional
+    from contextvars import ContextVar
+    from typing import Any, Union
 
-    from .clock import Clock
-    from .forms import Body, LinkRequest
-    from .span import Attributes
-    from .trace_context import Ids
+    from .forms import Body
 
-    OnEnd = Optional[Callable[[Span], None]]
+    #: What a call begins with: the whole body, or the first field of its message.
+    First = Union[Body, Span, str, None]
 
 
-#: Whether a `create_span` states none of its optional fields.
-_is_plain = frozenset(MESSAGES["create_span"].optional).isdisjoint
-# Of fewer optional fields each is looked for by its name, which is quicker.  Where a form gets one more, Python stops here.
-_EVENT_ATTRIBUTES, _EVENT_TIMESTAMP = MESSAGES["span_event"].optional
-_END_STATUS, _END_ERROR, _END_TIMESTAMP = MESSAGES["span_end"].optional
+class SpanManager(SpanKeeper):
+    """Keeps spans for others.  Nothing here is safe to share between threads; tasks of one event loop may share it.
 
-
-class SpanManager:
-    """Keeps spans for others.  Nothing here is safe to share between threads.
-
-    Each handler takes the body of its message, a dict as the README's message reference has it, and returns the span.
-    What refuses it is one of these, and nothing was changed: `MalformedRequestError`, a field of the wrong form;
-    `SpanNotFoundError`, a span, a parent or a linked span that nobody knows; `SpanExistsError`, a chosen id that is taken;
-    `SpanEndedError`, a change after the end; `TimeOrderError`, an end before the start; `TooManyOpenSpansError`.
+    Each method takes the body of its message as a dict, or its fields by keyword, or both, where a keyword counts first; the
+    first required field may also come first, without its name.  A span may be given wherever an id is asked.  It returns the span.
+    What refuses a call is one of these, and nothing was changed: `MalformedRequestError`, a field of the wrong form, or a
+    keyword that is no field; `SpanNotFoundError`, a span, a parent or a linked span that is not known; `SpanExistsError`, a
+    chosen id that is taken; `SpanEndedError`, a change after the end; `TimeOrderError`, an end before the start;
+    `TooManyOpenSpansError`.
 
     Args:
         limits: how much it holds.
         clock, ids: where time and the identity in a trace come from; left out, the real clock and random ids.
-        on_end: called with each span that has ended; what it raises comes out of the handler, the span being ended all the same.
+        on_end: called with each span that has ended; what it raises comes out of the method, the span being ended all the same.
     """
 
-    def __init__(
-        self, limits: Limits | None = None, clock: Clock | None = None, ids: Ids | None = None, on_end: OnEnd = None
-    ) -> None:
-        self.limits = Limits() if limits is None else limits
-        self.clock = RealClock() if clock is None else clock
-        #: Whether a span has ever been created.
-        self.has_created = False
-        self._ids = RandomIds() if ids is None else ids
-        self._on_end = on_end
-        self._spans: dict[str, Span] = {}
-        self._ended: deque[Span] = deque()
-        #: Which spans may be claimed; none are, unless a plain `Node` allows it.
-        self.claims = Claims(self._spans)
-        self._names = SharedNames()
-        self._number = 0
+    def create_span(self, name: First = None, /, **fields: Any) -> Span:
+        """Open a span.
 
-    # -- the messages --
-
-    def create_span(self, body: Body) -> Span:
-        """Open a span."""
-        name: Any = body.get("name")
-        kind = chosen_id = parent = at_us = fields = None
-        if type(name) is not str or not name or not _is_plain(body):
-            fields = self._read_creation(body)
-            kind, chosen_id, parent, at_us = (fields[key] for key in ("kind", "span_id", "parent", "timestamp_us"))
-        if len(self._spans) - len(self._ended) >= self.limits.open_spans:
-            raise TooManyOpenSpansError(self.limits.open_spans)
-
-        start_us = self.clock.now_us if at_us is None else self.clock.advance(at_us)
-        span_id = self.take_id()
-        if parent is None:
-            (trace_id, hex_id), flags = self._ids.start_trace(self._number), SAMPLED
-        else:
-            trace_id, hex_id = parent.trace_id, self._ids.choose_hex_id(self._number)
-            flags = parent.flags & INHERITED_FLAGS
-        span = Span(chosen_id or span_id, name, kind or "INTERNAL", start_us, trace_id, hex_id, flags, parent)
-        if fields is not None:
-            self._fill(span, fields)
-        self._spans[span._span_id] = span
-        self.has_created = True
-        if kind is None and chosen_id is None and self.claims.are_allowed:
-            span._is_unclaimed = True
-            self.claims.count += 1
+        Args:
+            name: what it does.
+            kind: INTERNAL, which is the default, SERVER, CLIENT, PRODUCER or CONSUMER.
+            span_id: its id here; left out, the next of span1, span2, ...
+            parent_span_id: its parent, a span or the id of a known one.
+            traceparent: its parent, in W3C's form, where that is at another node.
+            context: its own identity, in the same form, if it is not to be chosen here.
+            attributes: a dict with any JSON values.
+            links: a list of what `span_link` takes.
+            timestamp_us: when it starts, in microseconds since the Unix epoch; left out, now.
+        """
+        span = self.create(self._make_body("create_span", name, fields))
+        # Whoever has the span has its id: no message to a `Node` may claim it.
+        self._settle(span, span._span_id)
         return span
 
-    def span_event(self, body: Body) -> Span:
-        """Record an event of an open span."""
-        attributes = at_us = None
-        try:
-            span, event = self._spans[body["span_id"]], body["event"]
-            is_plain = type(event) is str and event and span._end_us is None
-        except (KeyError, TypeError):
-            is_plain = False
-        if not is_plain or _EVENT_ATTRIBUTES in body or _EVENT_TIMESTAMP in body:
-            fields, span = self._read("span_event", "change", body)
-            event, at_us = fields["event"], fields["timestamp_us"]
-            attributes = self._make_event_attributes(fields["attributes"])
+    def span_event(self, span_id: First = None, /, **fields: Any) -> Span:
+        """Record something that happened at a point in time within an open span.
 
-        if span._is_unclaimed:  # `_settle` in line, for a call is expensive
-            self.claims.settle(span, body["span_id"])
-        at_us = self.clock.now_us if at_us is None else self.clock.advance(at_us)
-        span._add_event(self._names[event], at_us, attributes, self.limits.events)
-        return span
+        Args:
+            span_id: the span, or its id.
+            event: what happened.
+            attributes: a dict with any JSON values.
+            timestamp_us: when; left out, now.
+        """
+        return self.add_event(self._make_body("span_event", span_id, fields))
 
-    def span_link(self, body: Body) -> Span:
-        """Link an open span to another one."""
-        request = MESSAGES["span_link"].read(body)["link"]
-        # Before any claim: a message cannot name one span both by its own id and by the id it is claimed under.
-        link = self._make_link(request)
-        span = self._find("change", body["span_id"], request.target)
+    def span_link(self, span_id: First = None, /, **fields: Any) -> Span:
+        """Link an open span to another one.
 
-        self._settle(span, body["span_id"])
-        self._settle_named([request.target])
-        span._add_link(link, self.limits.links)
-        return span
+        Args:
+            span_id: the span, or its id.
+            link: the other span, or a dict with its `span_id` or its `traceparent`, and `attributes` if there are any.
+        """
+        return self.add_link(self._make_body("span_link", span_id, fields))
 
-    def span_update(self, body: Body) -> Span:
-        """Rename an open span or set attributes of it."""
-        fields, span = self._read("span_update", "change", body)
-        frozen = freeze_members(fields["attributes"] or {}, self.limits.value_characters)
+    def span_update(self, span_id: First = None, /, **fields: Any) -> Span:
+        """Rename an open span, set attributes of it, or both.
 
-        self._settle(span, fields["span_id"])
-        span._name = fields["name"] or span._name
-        span._set_attributes(frozen, self.limits.attributes)
-        return span
+        Args:
+            span_id: the span, or its id.
+            name: its new name.
+            attributes: a dict with any JSON values; of a key that it has the value is replaced.
+        """
+        return self.update(self._make_body("span_update", span_id, fields))
 
-    def span_end(self, body: Body) -> Span:
-        """End an open span, with status OK where the body names none."""
-        status, error, at_us = body.get(_END_STATUS, STATUS.default), None, None
-        try:
-            span = self._spans[body["span_id"]]
-            is_plain = span._end_us is None and type(status) is str and status in STATUSES
-        except (KeyError, TypeError):
-            is_plain = False
-        if not is_plain or _END_ERROR in body or _END_TIMESTAMP in body:
-            fields, span = self._read("span_end", "end", body)
-            status, error, at_us = fields["status"], fields["error"], fields["timestamp_us"]
-        return self._end(span, body["span_id"], at_us, status, error)
+    def span_end(self, span_id: First = None, /, **fields: Any) -> Span:
+        """End an open span.
 
-    def span_error(self, body: Body) -> Span:
+        Args:
+            span_id: the span, or its id.
+            status: OK, which is the default, ERROR or UNSET.
+            error: what went wrong, with the status ERROR.
+            timestamp_us: when it ends; left out, now.
+        """
+        return self.end(self._make_body("span_end", span_id, fields))
+
+    def span_error(self, span_id: First = None, /, **fields: Any) -> Span:
         """Record an exception as an event of an open span, and end it with status ERROR.
 
-        Source: OpenTelemetry, trace/exceptions.
+        Args:
+            span_id: the span, or its id.
+            error: what went wrong.
+            attributes: a dict with any JSON values, for the event.
+            timestamp_us: when it ends; left out, now.
         """
-        fields, span = self._read("span_error", "end", body)
-        exception = {"exception.message": fields["error"], **(fields["attributes"] or {})}
-        attributes = self._make_event_attributes(exception)
-        return self._end(span, fields["span_id"], fields["timestamp_us"], "ERROR", fields["error"], attributes)
+        return self.fail(self._make_body("span_error", span_id, fields))
 
-    def get_span(self, body: Body) -> Span:
-        """Return a known span."""
-        span_id = MESSAGES["get_span"].read(body)["span_id"]
-        span = self._find("get", span_id)
-        self._settle(span, span_id)
-        return span
-
-    # -- what the node needs besides --
-
-    def take_id(self) -> str:
-        """Use up the next number whose name no known span has; return that name."""
-        while True:
-            self._number += 1
-            span_id = f"{PREFIX}{self._number}"
-            if span_id not in self._spans:
-                return span_id
-
-    def make_unique_id(self, node_id: str, ids: Ids | None = None) -> str:
-        """Use up a number, as `take_id` does; return an id with it that no node gives twice.
+    def get_span(self, span_id: First = None, /, **fields: Any) -> Span:
+        """Return a known span: an open one, or one that ended lately.
 
         Args:
-            node_id: who gives it.
-            ids: what makes it; left out, what chooses the identities of spans.
+            span_id: its id.
         """
-        self.take_id()
-        return (ids or self._ids).make_unique(node_id, self._number)
+        return self.get(self._make_body("get_span", span_id, fields))
 
-    def use_real_time(self) -> None:
-        """Change to the real clock and to random ids."""
-        self.clock = RealClock()
-        self._ids = RandomIds()
+    def span(self, name: First = None, /, **fields: Any) -> Block:
+        """Make a span of a block of code: `with spans.span("work", kind="CLIENT") as span:`.
 
-    def knows(self, span_id: str) -> bool:
-        """Return whether a span has that id: an open one, or an ended one that is still kept."""
-        return span_id in self._spans
+        The span opens with the block and ends with it: with status OK, or with the exception that leaves the block, which
+        goes on.  One that was ended within the block stays as it is.  Within another block of this thread or task it is
+        that block's child, unless a parent is given; `parent_span_id=None` gives none.
 
-    def find_addressee(self, body: Body) -> Span | None:
-        """Return the known span that a failed message names or would have claimed; any of its fields may be wrong."""
-        span_id, request = body.get("span_id"), body.get("link")
-        if type(span_id) is not str or not span_id:
-            return None
-        linked_id = request.get("span_id") if body["type"] == "span_link" and isinstance(request, dict) else None
-        return self._look_up(span_id, body["type"] != "get_span", linked_id)
-
-    def open_spans(self) -> list[Span]:
-        """List the open spans."""
-        return [span for span in self._spans.values() if span._end_us is None]
-
-    def ended_spans(self) -> list[Span]:
-        """List the ended spans that are still kept, the first that ended first."""
-        return list(self._ended)
-
-    # -- checks; nothing is changed by them --
-
-    def _read(self, message_type: str, trigger: str, body: Body) -> tuple[dict[str, Any], Span]:
-        """Read a body by its form, and find the open span that it names or claims."""
-        fields = MESSAGES[message_type].read(body)
-        return fields, self._find(trigger, fields["span_id"])
-
-    def _find(self, trigger: str, span_id: str, linked_id: object = None) -> Span:
-        """Return the span that an id names or claims (a look claims none); refuse what the table of its life does not allow."""
-        span = self._look_up(span_id, trigger != "get", linked_id)
-        check_life(trigger, span, span_id)
-        return span  # type: ignore[return-value]  # of an unknown id the table allows nothing but `create`
-
-    def _look_up(self, span_id: str, may_claim: bool, linked_id: object) -> Span | None:
-        """Return the span of that id, or else the one that the id may claim."""
-        span = self._spans.get(span_id)
-        return self.claims.find(span_id, self._number, linked_id) if span is None and may_claim else span
-
-    def _read_creation(self, body: Body) -> dict[str, Any]:
-        """Read a `create_span` by its form; return its fields, with `parent`, `attributes` and `links` ready and whom it `named`."""
-        fields = MESSAGES["create_span"].read(body)
-        parent_id, context, span_id = fields["parent_span_id"], fields["context"], fields["span_id"]
-        frozen = freeze_members(fields["attributes"] or {}, self.limits.value_characters)
-        parent = fields["traceparent"] if parent_id is None else self._get_known(parent_id, "parent_span_id").context
-        if parent is not None and context is not None and context.trace_id != parent.trace_id:
-            raise MalformedRequestError(f'"context" must be of its parent\'s trace, {parent.trace_id:032x}')
-        requests: list[LinkRequest] = fields["links"] or []
-        links = list(map(self._make_link, requests))
-        if span_id is not None:
-            check_life("create", self._spans.get(span_id), span_id)
-        named = [parent_id, *[request.target for request in requests]]
-        return {**fields, "parent": parent, "attributes": frozen, "links": links, "named": named}
-
-    def _make_link(self, request: LinkRequest) -> Link:
-        """Make the link that a message asks for; it must name a known span, or be named by a context."""
-        limits, target = self.limits, request.target
-        attributes = make_attributes(request.attributes, limits.link_attributes, limits.value_characters)
-        if isinstance(target, str):
-            target = self._get_known(target, f"{request.field}.span_id").context
-        return Link(target, attributes)
-
-    def _get_known(self, span_id: str, field: str) -> Span:
-        """Return the known span of that id, which `field` names as somebody's parent or link."""
-        span = self._spans.get(span_id)
-        if span is None:
-            raise SpanNotFoundError(span_id, field)
-        return span
-
-    def _make_event_attributes(self, values: dict[str, Any] | None) -> Attributes | None:
-        return make_attributes(values, self.limits.event_attributes, self.limits.value_characters)
-
-    # -- changes; their message has been accepted --
-
-    def _settle(self, span: Span, span_id: str) -> None:
-        """Note that an accepted message has named a span, which takes over the id if it was unclaimed under another one."""
-        if span._is_unclaimed:
-            self.claims.settle(span, span_id)
-
-    def _settle_named(self, targets: Iterable[object]) -> None:
-        """Note that an accepted message has named spans as a parent or by links; what is no id names none."""
-        for span_id in targets:
-            if isinstance(span_id, str):
-                self._settle(self._spans[span_id], span_id)
-
-    def _fill(self, span: Span, fields: dict[str, Any]) -> None:
-        """Give a new span what its `create_span` states, as `_read_creation` returns it."""
-        context = fields["context"]
-        if context is not None:
-            span._trace_id, span._hex_id, span._flags = context.trace_id, context.hex_id, context.flags
-        span._set_attributes(fields["attributes"], self.limits.attributes)
-        for link in fields["links"]:
-            span._add_link(link, self.limits.links)
-        self._settle_named(fields["named"])
-
-    def _end(
-        self,
-        span: Span,
-        span_id: str,
-        at_us: int | None,
-        status: str,
-        error: str | None,
-        exception: Attributes | None = None,
-    ) -> Span:
-        """End a span and keep it, or refuse an end before its start; forget the one that ended first if too many are kept.
-
-        Args:
-            exception: the attributes of the event that says what went wrong.
+        Args: see `create_span`.
         """
-        end_us = self.clock.now_us if at_us is None else at_us
-        if end_us < span._start_us:
-            raise TimeOrderError(span_id, span._start_us, end_us)
+        return Block(self, self._make_body("create_span", name, fields))
 
-        if span._is_unclaimed:  # as in `span_event`
-            self.claims.settle(span, span_id)
-        if at_us is not None:
-            self.clock.advance(at_us)
-        if exception is not None:
-            span._add_event("exception", end_us, exception, self.limits.events)
-        span._end_us, span._status, span._error = end_us, status, error
-        ended = self._ended
-        ended.append(span)
-        if len(ended) > self.limits.ended_spans:
-            del self._spans[ended.popleft()._span_id]
-        # Last, for it is another one's code and may fail.
-        if self._on_end is not None:
-            self._on_end(span)
-        return span
+    def _make_body(self, message_type: str, first: First, fields: Body) -> Body:
+        """Make the body of a message of what a call was given.
+
+        Raises:
+            MalformedRequestError: a keyword is no field of the message.
+            SpanNotFoundError: the span that the message is about is not kept here.
+        """
+        form = MESSAGES[message_type]
+        known = [*form.required, *form.optional]
+        for field in fields:
+            if field not in known:
+                raise explain_unknown(field, message_type, known)
+        if isinstance(first, dict):
+            fields = {**first, **fields}
+        elif first is not None:
+            fields = {known[0]: first, **fields}
+        for field, value in fields.items():
+            plain = _make_plain(value)
+            if plain is not value:
+                fields = {**fields, field: plain}
+        span = fields.get("span_id")
+        if isinstance(span, Span):
+            # Another manager may have a span of the same id.
+            if self._spans.get(span._span_id) is not span:
+                raise SpanNotFoundError(span._span_id)
+            fields = {**fields, "span_id": span._span_id}
+        return fields
+
+
+def _make_plain(value: Any) -> Any:
+    """Return what a message has for something that a span shows: its attributes, its links, an identity."""
+    if isinstance(value, Attributes):
+        return dict(value)
+    if isinstance(value, SpanContext):
+        return value.traceparent
+    if isinstance(value, Link):
+        return {"traceparent": value.context.traceparent, "attributes": dict(value.attributes)}
+    return [_make_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+class Block:
+    """A block of code that is a span.
+
+    Args:
+        spans: keeps the span.
+        body: of its `create_span`.
+    """
+
+    __slots__ = ("__weakref__", "_body", "_outer", "_span", "_spans")
+
+    def __init__(self, spans: SpanManager, body: Body) -> None:
+        self._spans = spans
+        self._body = body
+        #: The block around it, and its span while it is entered.
+        self._outer: Block | None = None
+        self._span: Span | None = None
+
+    def __enter__(self) -> Span:
+        if self._span is not None:
+            raise RuntimeError("this block is entered already: call span() for each block")
+        body, self._outer = self._body, _find_entered(_load_latest().get())
+        if self._outer is not None and "parent_span_id" not in body and "traceparent" not in body:
+            body = {**body, "parent_span_id": self._outer._span}
+        self._span = self._spans.create_span(body)
+        _load_latest().set(self)
+        return self._span
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        span, self._span = self._span, None
+        # Blocks that were left are of no more use, and a chain of them would grow.
+        self._outer = _find_entered(self._outer)
+        # Where another context leaves the block, as it may that of a generator, the latest block there is another one.
+        latest = _load_latest()
+        if latest.get() is self:
+            latest.set(self._outer)
+        if span is None or span.end_us is not None:
+            return
+        # One that was said to start later ends when it starts: leaving a block is not refused.
+        fields = {"timestamp_us": span.start_us} if self._spans.clock.now_us < span.start_us else {}
+        if error is None or _is_success(error):
+            self._spans.span_end(span, **fields)
+        else:
+            self._spans.span_error(span, **_describe(error), **fields)
+
+
+@cache
+def _load_latest() -> ContextVar[Block | None]:
+    """Load what holds the block that was entered last in this thread or task; it may have been left."""
+    # It takes time to load, and no message needs it.
+    from contextvars import ContextVar
+
+    return ContextVar("latest", default=None)
+
+
+def _find_entered(block: Block | None) -> Block | None:
+    """Return the innermost of a block and those around it that was not left."""
+    while block is not None and block._span is None:
+        block = block._outer
+    return block
+
+
+def _is_success(error: BaseException) -> bool:
+    """Return whether an exception is how a program ends well, or a generator that is closed and has done what was asked of it."""
+    return isinstance(error, GeneratorExit) or (isinstance(error, SystemExit) and error.code in (None, 0))
+
+
+def _describe(error: BaseException) -> Body:
+    """Return what a `span_error` says of an exception.
+
+    Source: OpenTelemetry, semantic conventions, exceptions; the sentence is that of its SDK for Python.
+    """
+    kind = type(error)
+    try:
+        message = str(error)
+    except Exception:  # noqa: BLE001 - what it says is foreign code, and its failure would hide the exception itself
+        message = ""
+    full_name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    return {
+        "error": f"{kind.__name__}: {message}" if message else kind.__name__,
+        "attributes": {"exception.type": full_name, "exception.message": message},
+    }

@@ -2,7 +2,7 @@
 
 Owns the loop over lines, the table of messages, the two ways of answering, `init`, `echo` and `generate`; knows no stream
 and no part of a span.  One line in, at most one line out.
-Read next: `lines.py` and `address.py` for what comes in, `manager.py` for who serves, `replies.py` for what goes out.
+Read next: `lines.py` and `address.py` for what comes in, `keeper.py` for who serves, `replies.py` for what goes out.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .errors import (
 from .forms import EVERY_MESSAGE, MESSAGES, TEXT
 from .lines import decode_line, read
 from .trace_context import RandomIds
-from .words import guess_id
+from .words import guess_id, quote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,12 +29,14 @@ if TYPE_CHECKING:
 
     from .address import ReturnAddress
     from .forms import Body
+    from .keeper import SpanKeeper
     from .malformed import Malformed
-    from .manager import SpanManager
 
     #: Makes a line of a result, what stands before the body, and what comes after its fields.
     Writer = Callable[[Any, str, str], str]
     Serve = Callable[[Body], Any]
+    #: Serves a message of somebody's own: takes its body, returns that of the reply.
+    Handler = Callable[[Body], Optional[Body]]
     #: What writes the reply, None if there is none; and the field that must be there for it, None if it always comes.
     Way = tuple[Optional[Writer], Optional[str]]
 
@@ -86,7 +88,7 @@ class Node:
 
     def __init__(
         self,
-        manager: SpanManager,
+        manager: SpanKeeper,
         complain: Callable[[int, str], None] = lambda line, sentence: None,
         auto_clock: bool = False,
     ) -> None:
@@ -104,6 +106,41 @@ class Node:
         # What says what is wrong with lines that are no messages; made when one comes.
         self._malformed: Malformed | None = None
         manager.claims.are_allowed = True
+
+    def handle(self, message_type: str, handler: Handler) -> None:
+        """Serve messages of a type of one's own; each is answered, bare or in an envelope as it came.
+
+        Args:
+            message_type: one that the node does not serve yet.
+            handler: takes the body, which it may change; returns the fields of the reply, None for none.  The reply's `type` is
+                `<message_type>_ok` unless the fields have one; its `in_reply_to` and `msg_id` are the node's.  A `RequestError`
+                refuses the message, and its `code` and text are answered.  Anything else that it raises, and fields that are no
+                JSON, are a bug in it: error 13, and `complain` gets the traceback.
+        Raises:
+            ValueError: the type is no non-empty string, or is served already.
+        """
+        if type(message_type) is not str or not message_type:
+            raise ValueError(f"the type of a message must be {TEXT.expected}")
+        if message_type in self._rows:
+            raise ValueError(f"this node serves messages of the type {quote(message_type)} already")
+
+        def serve(body: Body) -> str:
+            try:
+                # A copy: what refuses a message reads the body again.
+                fields = handler({**body})
+            except RequestError as refusal:
+                _check_refusal(refusal)
+                raise
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
+                # What would end the node would lose replies that have gathered, and spans that were not exported.
+                if isinstance(error, Exception) and not isinstance(error, MalformedLineError):
+                    raise
+                raise RuntimeError(f"a handler cannot raise {type(error).__name__}") from error
+            return replies.write_own_fields(fields, f"{message_type}_ok")
+
+        self._rows[message_type] = Row(serve, (replies.write_own, None))
 
     def answer(self, line: str | bytes) -> str | None:
         """Serve one line, without its `\\n`; return its reply, a whole line, or None if there is none."""
@@ -183,19 +220,17 @@ class Node:
             "echo": Row(self._echo, (replies.write_echo_ok, None)),
             "generate": Row(self._generate, (replies.write_generate_ok, None)),
             "create_span": Row(
-                spans.create_span,
+                spans.create,
                 (replies.write_span_created, "kind"),
                 (replies.write_span_created_in_trace, "msg_id"),
                 makes_span=True,
             ),
-            "span_event": Row(spans.span_event, _UNANSWERED, acknowledge("span_event", "msg_id"), is_about_span=True),
-            "span_link": Row(spans.span_link, _UNANSWERED, acknowledge("span_link", "msg_id"), is_about_span=True),
-            "span_update": Row(
-                spans.span_update, _UNANSWERED, acknowledge("span_update", "msg_id"), is_about_span=True
-            ),
-            "span_end": Row(spans.span_end, (replies.write_span_ended, None), is_about_span=True),
-            "span_error": Row(spans.span_error, (replies.write_span_failed, None), is_about_span=True),
-            "get_span": Row(spans.get_span, (replies.write_get_span_ok, None), is_about_span=True),
+            "span_event": Row(spans.add_event, _UNANSWERED, acknowledge("span_event", "msg_id"), is_about_span=True),
+            "span_link": Row(spans.add_link, _UNANSWERED, acknowledge("span_link", "msg_id"), is_about_span=True),
+            "span_update": Row(spans.update, _UNANSWERED, acknowledge("span_update", "msg_id"), is_about_span=True),
+            "span_end": Row(spans.end, (replies.write_span_ended, None), is_about_span=True),
+            "span_error": Row(spans.fail, (replies.write_span_failed, None), is_about_span=True),
+            "get_span": Row(spans.get, (replies.write_get_span_ok, None), is_about_span=True),
         }
 
     def _init(self, body: Body) -> None:
@@ -251,7 +286,9 @@ class Node:
             self._complain(self.lines, str(error))
             return None
         refusal = self._explain(error, body)
-        self._complain(self.lines, _format_traceback(error) if type(refusal) is RequestError else str(refusal))
+        # A handler of somebody's own may raise any error, the plain one too.
+        is_bug = not isinstance(error, RequestError) and type(refusal) is RequestError
+        self._complain(self.lines, _format_traceback(error) if is_bug else str(refusal))
         message_type, msg_id = body.get("type"), body.get("msg_id")
         if type(msg_id) is not int:
             return None
@@ -277,6 +314,17 @@ class Node:
         if message_type not in self._rows:
             return UnsupportedTypeError(message_type, self._rows, (*replies.TYPES.values(), replies.ERROR))
         return RequestError(f"this node has a bug: {type(error).__name__}")
+
+
+def _check_refusal(refusal: RequestError) -> None:
+    """Check that an error of somebody's own can be answered.
+
+    Raises:
+        TypeError: its code is no integer; and whatever its `str()` raises.
+    """
+    if type(refusal.code) is not int:
+        raise TypeError(f"the code of {type(refusal).__name__} must be an integer")
+    str(refusal)
 
 
 def _format_traceback(error: Exception) -> str:

@@ -87,6 +87,32 @@ def make_acknowledgement(message_type: str) -> Callable[[object, str, str], str]
     return lambda served, before, after: f'{before}{{"type": "{TYPES[message_type]}"{after}'
 
 
+def write_own_fields(fields: dict[str, Any] | None, message_type: str) -> str:
+    """Write what a handler of somebody's own returned, without the closing brace.
+
+    Written before the reply is begun: what cannot be written takes no `msg_id`.
+
+    Args:
+        message_type: the type of the reply, unless the fields have one.
+    Raises:
+        TypeError, ValueError: it is no dict of JSON with a string for its type.
+    """
+    if not isinstance(fields, (dict, type(None))):
+        raise TypeError(f"a handler must return a dict or None, not a {type(fields).__name__}")
+    body = {"type": message_type, **(fields or {})}
+    if not isinstance(body["type"], str):
+        raise TypeError(f'"type" of a reply must be a string, not a {type(body["type"]).__name__}')
+    # A handler may return the body that it was given, with the `msg_id` of its sender.
+    for key in ("in_reply_to", "msg_id"):
+        body.pop(key, None)
+    return json.dumps(body, allow_nan=False)[:-1]
+
+
+def write_own(fields: str, before: str, after: str) -> str:
+    """The answer to a message of somebody's own."""
+    return before + fields + after
+
+
 def write_get_span_ok(span: Span, before: str, after: str) -> str:
     """The answer to `get_span`."""
     return write_fields({"type": "get_span_ok", "span": describe_span(span)}, before, after)

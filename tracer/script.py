@@ -158,7 +158,9 @@ class Script:
         self._programs: set[str] = set()
         #: When the last record was written, in microseconds.
         self._last_us = 0
-        self._has_finished = self._has_complained = False
+        #: Whether `trace_end` has been called, and whether the trace has been shown.
+        self._is_over = self._has_finished = False
+        self._has_complained = False
 
     def _open_exporter(self, name: str) -> Exporter | None:
         if self._options.export is None:
@@ -175,8 +177,12 @@ class Script:
         is_late = self._processes[self._pid].has_ended()
         while True:
             self._read_records()
-            self._end_the_lost(None if is_late else self._read_clock())
+            has_just_ended = self._is_over and not self._has_finished
+            self._end_the_lost(None if is_late or has_just_ended else self._read_clock())
             is_late = False
+            if self._is_over:
+                # Not before: whose shell has gone is not to be shown as open.
+                self._finish()
             if self._exporter is not None:
                 self._exporter.flush()
             if self._is_silent:
@@ -250,7 +256,7 @@ class Script:
         pid, span_id = int(pid_text), context[36:52]
         self._root_id = self._root_id or span_id
         body = {"name": name, "span_id": span_id, "context": context, "traceparent": parent}
-        self._manager.create_span({**body, "timestamp_us": self._last_us})
+        self._manager.create({**body, "timestamp_us": self._last_us})
         self._shells.setdefault(pid, set()).add(span_id)
         if program:
             self._programs.add(span_id)
@@ -260,14 +266,14 @@ class Script:
 
     def _read_event(self, span_id: str, name: str, *pairs: str) -> None:
         attributes = _read_pairs(pairs)
-        self._manager.span_event(
+        self._manager.add_event(
             {"span_id": span_id, "event": name, "attributes": attributes, "timestamp_us": self._last_us}
         )
 
     def _read_attribute(self, span_id: str, _: str, *pairs: str) -> None:
         attributes = _read_pairs(pairs)
         if attributes:
-            self._manager.span_update({"span_id": span_id, "attributes": attributes})
+            self._manager.update({"span_id": span_id, "attributes": attributes})
 
     def _read_finish(self, code: str) -> None:
         """End the script's span; spans of the same shell that are still open will not be ended by anybody."""
@@ -278,7 +284,7 @@ class Script:
         for span in reversed(inside):
             self._end(span.span_id, self._last_us, "still open at trace_end")
         self._end(self._root_id, self._last_us, error)
-        self._finish()
+        self._is_over = True
 
     # -- ends --
 
@@ -286,13 +292,13 @@ class Script:
         return [span for span in self._manager.open_spans() if span.span_id in span_ids]
 
     def _end(self, span_id: str, at_us: int, error: str | None, status: str = "OK") -> None:
-        span = self._manager.get_span({"span_id": span_id})
+        span = self._manager.get({"span_id": span_id})
         if span.end_us is not None:
             # By the script's end, or its shell's.
             return
         # The machine's clock may have been set back.
         body = {"span_id": span_id, "status": status, "timestamp_us": max(at_us, span.start_us)}
-        self._manager.span_end({**body, "status": "ERROR", "error": error} if error else body)
+        self._manager.end({**body, "status": "ERROR", "error": error} if error else body)
         for span_ids in self._shells.values():
             span_ids.discard(span_id)
 
@@ -318,13 +324,10 @@ class Script:
         for pid in gone - {self._pid}:
             self._end_these(self._list_open(self._shells[pid]), at_us, "its shell ended without ending it")
         if self._pid in gone:
-            self._end_all(at_us, "still open when the script ended")
+            self._end_these(self._manager.open_spans(), at_us, "still open when the script ended")
             self._finish()
             # What its jobs say from now on is kept as it comes.
             self._shells[self._pid] = set()
-
-    def _end_all(self, at_us: int, why: str) -> None:
-        self._end_these(self._manager.open_spans(), at_us, why)
 
     def _end_these(self, spans: list[Span], at_us: int, why: str) -> None:
         # Those inside first, as they would have ended.
@@ -344,13 +347,10 @@ class Script:
         draw_timeline(self._manager, self._read_clock(), self._complaints, self._options)
         if self._exporter is not None:
             self._exporter.flush()
-        if not self._read_rest():
-            _create(os.path.join(self._folder, "done"))
-
-    def _read_rest(self) -> bool:
-        """Read on; return whether nobody is left who may write, so that all that remains is to send."""
         self._read_records()
-        return self._is_silent
+        # Where nobody is left who may write, all that remains is to send.
+        if not self._is_silent:
+            _create(os.path.join(self._folder, "done"))
 
 
 READERS: dict[str, Callable[..., None]] = {
@@ -419,7 +419,7 @@ def _read_options(arguments: list[str]) -> Options:
 
     sys.argv[0] = "trace_start"
     options = parse_options(arguments, __version__)
-    if options.draw or options.bash:
+    if options.draw or options.printed:
         raise ValueError(
             "trace_start takes the options that say what becomes of spans, such as --export and --timeline"
         )

@@ -1,9 +1,9 @@
 """One span: its parts, their bounds, and the table of its life, which decides.
 
 Owns what a span holds and which message it refuses in which state; knows no JSON text, no other span, no address, no stream.
-What is public here can only be read.  The slots and the verbs that begin with an underscore are the package's: `manager.py`
+What is public here can only be read.  The slots and the verbs that begin with an underscore are the package's: `keeper.py`
 and `claims.py` change a span by them, and what is on the way of every line reads them, for a property costs a call.
-Read next: `manager.py`, which keeps many.
+Read next: `keeper.py`, which keeps many.
 Source: OpenTelemetry, trace/api, Span; the error codes are Maelstrom's.
 """
 
@@ -110,6 +110,9 @@ class Event:
     timestamp_us: Final[int] = expose("_timestamp_us")
     attributes: Final[Attributes] = expose("_attributes")
 
+    def __repr__(self) -> str:
+        return f"<Event {quote(self._name)} at {self._timestamp_us} us>"
+
 
 class SharedNames(dict[str, str]):
     """One copy of each name that many events have; without it an open span takes a tenth more memory.
@@ -136,6 +139,9 @@ class Link:
 
     context: Final[SpanContext] = expose("_context")
     attributes: Final[Attributes] = expose("_attributes")
+
+    def __repr__(self) -> str:
+        return f"<Link {self._context.traceparent}>"
 
 
 class Span:

@@ -13,6 +13,7 @@
 # - Each function that a script calls begins with one `set`, which hides the rest from xtrace and allexport, and keeps in the
 #   positional parameters what has to be put back: `$?` and `$-`. What is ours stands in a condition, out of reach of errexit and
 #   ERR traps, and has the script's stderr, for a trap's handler may run there. So only single commands are redirected.
+# - `return` has its code, for without one it gives in a trap the `$?` of before; and `builtin local` splits what is not quoted.
 # - A traced function sees the locals of trace, and a trap may run in any function of ours: so all names begin with _trace.
 unalias trace trace_start trace_background trace_event trace_attributes trace_end 2>/dev/null || :
 _trace_return() { return "$1"; }
@@ -88,8 +89,8 @@ trace_attributes() {
 trace() {
     builtin set +ax -- "$?" "$-" "$@"
     builtin local _trace_span='' _trace_text='' _trace_left='' _trace_came='' _trace_caught=0
-    if [[ $_trace_fifo ]]; then
-        builtin local -x TRACEPARENT=$TRACEPARENT
+    if [[ $_trace_fifo && ${TRACEPARENT@a} != *r* ]]; then
+        builtin local -x TRACEPARENT="$TRACEPARENT"
         _trace_begin "$TRACEPARENT" "${3:-${4:-span}}" || :
     fi
     # The script's own code must see `$?`, and errexit must act in it. A program sees neither, so its failure can wait until its
@@ -140,9 +141,9 @@ trace_background() {
     builtin set +ax -- "$?" "$-" "$@"
     if [[ $BASHPID == "$$" ]] || builtin declare -f +i -- "${4-}" 2>&- || ! builtin type -P -- "${4-}" >/dev/null; then
         if _trace_resume "$1" "$2"; then trace "${@:3}"; else trace "${@:3}"; fi
-        return
+        return "$?"
     fi
-    if [[ $_trace_fifo -ef /dev/fd/$_trace_fd ]]; then
+    if [[ $_trace_fifo -ef /dev/fd/$_trace_fd && ${TRACEPARENT@a} != *r* ]]; then
         builtin export TRACEPARENT
         _trace_begin "$TRACEPARENT" "${3:-$4}" program || :
     fi
@@ -172,7 +173,7 @@ _trace_begin() { # PARENT NAME [program]: begin a span; TRACEPARENT says its tra
     _trace_write begin "${EPOCHREALTIME-}" "$TRACEPARENT" "$1" "$BASHPID" "${3-}" "$_trace_text"
 }
 _trace_tell() { # KIND NAME [KEY=VALUE]...: tell about the innermost span; what has no room in the record is left out
-    [[ $_trace_fifo ]] || return
+    [[ $_trace_fifo ]] || return 1
     builtin local LC_ALL=C _trace_text _trace_pair _trace_size
     builtin local -a _trace_fields
     _trace_cut "$2"
@@ -212,22 +213,23 @@ _trace_write() { # FIELD...: write a record, while there is somebody to read it
 }
 _trace_nap() { # [end]: wait a little for the other side; fail after a second of that, in all shells of the script together
     builtin local _trace_naps=''
-    builtin printf . 2>/dev/null >>"$_trace_folder/naps" || return
+    builtin printf . 2>/dev/null >>"$_trace_folder/naps" || return 1
     builtin read -r _trace_naps 2>/dev/null <"$_trace_folder/naps" || :
     if ((${#_trace_naps} < 50)); then
-        builtin read -r -t 0.02 _trace_naps 2>/dev/null <>"$_trace_folder/nap"
-        (($? > 128)) # nobody writes there, so it took its time
-        return
+        # A trap's handler may run meanwhile, and it has the script's stderr.
+        [[ -p $_trace_folder/nap ]] && builtin read -r -t 0.02 _trace_naps <>"$_trace_folder/nap"
+        (($? <= 128)) || return 0 # nobody writes there, so it took its time
+    elif [[ ${1-} != end ]]; then
+        _trace_give_up
     fi
-    [[ ${1-} == end ]] || _trace_give_up
     return 1
 }
 _trace_give_up() { # the first shell to take the FIFO away says so
-    _trace_leave || return
+    _trace_leave || return 1
     builtin echo "trace: nobody has read for a second: the script goes on untraced" >&2
 }
 _trace_explain() { # COMMAND: say how trace is called, where what should be the command is none
-    ! builtin type -- "$1" >/dev/null 2>&1 || return
+    ! builtin type -- "$1" >/dev/null 2>&1 || return 0
     builtin echo "trace: ${BASH_SOURCE[2]-$0}: line ${BASH_LINENO[1]}: there is no command '$1'; it is: trace NAME COMMAND" >&2
 }
 
@@ -235,7 +237,7 @@ _trace_explain() { # COMMAND: say how trace is called, where what should be the 
 
 _trace_is_job() { # OPTIONS COMMAND: whether this shell is one and this a program; keep in $_trace_caught what the shell handles
     builtin local _trace_key _trace_mask _trace_ignored=0 _trace_children=''
-    [[ $1 != *m* && -e /dev/fd/0 ]] || return
+    [[ $1 != *m* && -e /dev/fd/0 ]] || return 1
     if [[ -r /proc/$BASHPID/task/$BASHPID/children ]]; then
         while builtin read -r _trace_key _trace_mask; do
             [[ $_trace_key != SigIgn: ]] || _trace_ignored=0x$_trace_mask
@@ -295,17 +297,25 @@ _trace_follow() { # CODE: end as the program has, if it was by a signal that was
 _trace_start() { # [OPTION]...
     builtin local _trace_seed='' _trace_child='' _trace_parent='' _trace_span='' _trace_text=''
     _trace_outer=${TRACEPARENT-}
+    if _trace_is_readonly; then
+        _trace_refuse "TRACEPARENT is readonly"
+        return 1
+    fi
+    for _trace_text in rm mkdir mkfifo od "${PYTHON:-python3}"; do
+        if ! builtin type -P -- "$_trace_text" >/dev/null; then
+            _trace_refuse "there is no $_trace_text"
+            return 1
+        fi
+    done
     _trace_folder=${TMPDIR:-/tmp}/trace.$$.${EPOCHREALTIME-$SECONDS}
     [[ $_trace_folder == /* ]] || _trace_folder=$PWD/$_trace_folder
     if ! _trace_save_child_trap; then
         _trace_refuse "there is no way to write into ${_trace_folder%/*}"
-        return
+        return 1
     fi
     builtin trap - CHLD
     if ! _trace_find_home; then
         _trace_refuse "$_trace_library is a copy, and there is no span-tracer in PATH"
-    elif ! builtin type -P -- "${PYTHON:-python3}" >/dev/null; then
-        _trace_refuse "there is no ${PYTHON:-python3}"
     elif _trace_seed=$(_trace_prepare 2>/dev/null) && [[ ${_trace_seed:47} ]] && _trace_connect; then
         _trace_identify
         _trace_introduce "$@"
@@ -314,6 +324,9 @@ _trace_start() { # [OPTION]...
         _trace_refuse "there is no way to make a FIFO in ${_trace_folder%/*}"
     fi
     [[ ! $_trace_child ]] || builtin eval "builtin $_trace_child"
+}
+_trace_is_readonly() { # whether to set TRACEPARENT would end the script: where it is a function's, or for all
+    [[ ${TRACEPARENT+set} && ${TRACEPARENT@a} == *r* ]] || ! builtin local TRACEPARENT 2>/dev/null
 }
 _trace_refuse() { # REASON: be as before trace_start, and say why
     [[ $_trace_has_refused ]] || builtin echo "trace: the script is not traced: $1" >&2
@@ -324,25 +337,25 @@ _trace_refuse() { # REASON: be as before trace_start, and say why
 _trace_find_home() { # set $_trace_home to the folder of this file, or of the package that is installed
     builtin local _trace_target
     while [[ -L $_trace_library ]]; do
-        _trace_target=$(builtin command readlink "$_trace_library") || return
+        _trace_target=$(builtin command readlink "$_trace_library") || return 1
         [[ $_trace_target == /* ]] || _trace_target=${_trace_library%/*}/$_trace_target
         _trace_library=$_trace_target
     done
     _trace_home=${_trace_library%/*}
     [[ ! -e $_trace_home/script.py ]] || return 0
-    _trace_target=$(span-tracer --bash 2>/dev/null) || return
+    _trace_target=$(span-tracer --bash 2>/dev/null) || return 1
     _trace_home=${_trace_target%/*}
     [[ -e $_trace_home/script.py ]]
 }
 _trace_save_child_trap() { # before the first process is started: its end is not the script's business
     builtin local -
     builtin set -o noclobber # nobody else has made that file
-    builtin trap -p CHLD 2>/dev/null >"$_trace_folder" || return
+    builtin trap -p CHLD 2>/dev/null >"$_trace_folder" || return 1
     IFS= builtin read -r -d '' _trace_child <"$_trace_folder" || :
 }
 _trace_prepare() { # make the folder and what is in it; print 24 random bytes in hex
-    builtin command rm "$_trace_folder" && builtin command mkdir -m 700 "$_trace_folder" || return
-    builtin printf . >"$_trace_folder/naps" && builtin command mkfifo -m 600 "$_trace_folder/fifo" "$_trace_folder/nap" || return
+    builtin command rm "$_trace_folder" && builtin command mkdir -m 700 "$_trace_folder" || return 1
+    builtin printf . >"$_trace_folder/naps" && builtin command mkfifo -m 600 "$_trace_folder/fifo" "$_trace_folder/nap" || return 1
     _trace_text=$(builtin command od -An -N24 -tx1 /dev/urandom)
     builtin echo "${_trace_text//[[:space:]]/}"
 }
@@ -368,7 +381,7 @@ _trace_exec() { # REDIRECTION: for the whole shell; `command exec` and `exec` al
     fi
 }
 _trace_identify() { # join the trace of TRACEPARENT where that is one, or begin a trace
-    builtin local LC_ALL=C _trace_hex=${_trace_seed:32}
+    builtin local LC_ALL=C _trace_hex="${_trace_seed:32}"
     _trace_hex=${_trace_hex//?/[0-9a-f]}
     _trace_owner=$BASHPID
     _trace_state=0x${_trace_seed:0:16}
@@ -381,7 +394,7 @@ _trace_identify() { # join the trace of TRACEPARENT where that is one, or begin 
     fi
 }
 _trace_introduce() { # [OPTION]...: the first record says who the script is and what it wants; the second begins its span
-    builtin local _trace_option _trace_name=${0##*/}
+    builtin local _trace_option _trace_name="${0##*/}"
     builtin local -a _trace_fields
     _trace_name=${_trace_name:-span}
     _trace_fields=(start "$BASHPID")
@@ -412,7 +425,7 @@ sys.exit(run(sys.argv[2]))'
         for _trace_fd in /dev/fd/*; do
             ((${_trace_fd##*/} < 3)) || builtin eval "exec ${_trace_fd##*/}>&-" 2>/dev/null
         done
-        builtin cd / || exit
+        builtin cd / || exit 1
         BASH_ENV='' builtin exec "${PYTHON:-python3}" -EsS -c "$_trace_text" "$_trace_home" "$_trace_folder"
     } <"$_trace_fifo" >/dev/null &
 }
@@ -428,7 +441,7 @@ _trace_finish() { # CODE
 }
 _trace_leave() { # remove the folder; fail if another shell has; the end of the processes that do it is not the script's business
     builtin local _trace_child='' _trace_is_first=''
-    builtin trap -p CHLD 2>/dev/null >|"$_trace_folder/$BASHPID" || return
+    builtin trap -p CHLD 2>/dev/null >|"$_trace_folder/$BASHPID" || return 1
     IFS= builtin read -r -d '' _trace_child <"$_trace_folder/$BASHPID" || :
     builtin trap - CHLD
     ! builtin command rm "$_trace_folder/fifo" 2>/dev/null || _trace_is_first=1
@@ -438,6 +451,7 @@ _trace_leave() { # remove the folder; fail if another shell has; the end of the 
 }
 _trace_forget() { # be as before trace_start
     _trace_owner='' _trace_folder='' _trace_fifo='' _trace_fd=''
+    ! _trace_is_readonly || return 0
     TRACEPARENT=$_trace_outer
-    [[ $_trace_outer ]] || unset TRACEPARENT
+    [[ $_trace_outer ]] || builtin unset -v TRACEPARENT
 }

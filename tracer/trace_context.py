@@ -53,6 +53,15 @@ class SpanContext:
         """The W3C text, in version 00."""
         return f"00-{self._trace_id:032x}-{self._hex_id:016x}-{self._flags:02x}"
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SpanContext) and self.traceparent == other.traceparent
+
+    def __hash__(self) -> int:
+        return hash(self.traceparent)
+
+    def __repr__(self) -> str:
+        return f"<SpanContext {self.traceparent}>"
+
 
 def parse_traceparent(text: str) -> SpanContext:
     """Read a W3C traceparent of any version.

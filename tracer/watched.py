@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Any, Callable
 
     from .forms import Body
-    from .manager import SpanManager
+    from .keeper import SpanKeeper
     from .node import Row, Serve
 
 #: How many unknown fields of a message are reported; to guess what each was meant for takes time.
@@ -32,7 +32,7 @@ class WatchedNode(Node):
 
     def __init__(
         self,
-        manager: SpanManager,
+        manager: SpanKeeper,
         complain: Callable[[int, str], None],
         notice: Callable[[int, str], None],
         auto_clock: bool,

@@ -37,8 +37,11 @@ def quote(text: str) -> str:
 
 
 def quote_path(path: str) -> str:
-    """Show a path whole, since its end says most; it is the user's own, so no peer makes it long."""
-    return encode_basestring_ascii(path)
+    """Show a path whole, since its end says most; it is the user's own, so no peer makes it long.
+
+    The backslashes of Windows stand as they were typed.
+    """
+    return encode_basestring_ascii(path).replace(r"\\", "\\")
 
 
 def show_id(span_id: str) -> str:

@@ -1,4 +1,4 @@
-"""The inner ring, with its samples, on every other Python from 3.9 on that is on this machine; PyPy's memory."""
+"""The inner ring, with its samples, on every other Python from 3.9 on that is on this machine; PyPy's memory; older Pythons."""
 
 from __future__ import annotations
 
@@ -40,16 +40,21 @@ def about(python: str) -> About:
     return name, tuple(map(int, version))
 
 
-def pythons() -> dict[About, str]:
-    """Find one interpreter of each kind and version that can run the node and is not the one that asks."""
+def find(*names: str) -> list[str]:
+    """Find the interpreters of these names, patterns as the shell's."""
     folders = [found for folder in FOLDERS for found in glob.glob(os.path.expanduser(folder))]
     paths = [
         os.path.realpath(path)
         for folder in [*os.get_exec_path(), *folders]
-        for name in ("python3", "python3.[0-9]", "python3.[0-9][0-9]", "pypy3")
+        for name in names
         for path in glob.glob(os.path.join(folder, name))
     ]
-    found = {about(path): path for path in dict.fromkeys(paths)}
+    return list(dict.fromkeys(paths))
+
+
+def pythons() -> dict[About, str]:
+    """Find one interpreter of each kind and version that can run the node and is not the one that asks."""
+    found = {about(path): path for path in find("python3", "python3.[0-9]", "python3.[0-9][0-9]", "pypy3")}
     return {what: path for what, path in sorted(found.items()) if what[1] >= (3, 9) and what != ABOUT_THIS}
 
 
@@ -79,6 +84,23 @@ class PythonsTests(unittest.TestCase):
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             for what, done in zip(self.pythons, pool.map(run_tests, self.pythons.values())):
                 self.hold_to_passing(what, done)
+
+    def test_older_python_is_told_which_one_is_needed(self) -> None:
+        """An older Python says in one line which one is needed and which it is, and exits 2, however the node is started."""
+        asked = {path: subprocess.run([path, "-V"], capture_output=True) for path in find("python2.7", "python3.[4-8]")}
+        versions = {path: (done.stdout + done.stderr).decode().split() for path, done in asked.items()}
+        older = {path: version[1] for path, version in versions.items() if version[:1] == ["Python"]}
+        if not older:
+            self.skipTest("there is no Python before 3.9 here")
+        for path, version in older.items():
+            for node in (["main.py"], ["-m", "tracer"]):
+                with self.subTest(version, node=node):
+                    done = subprocess.run([path, "-B", *node], cwd=TOP, input=b"", capture_output=True)
+                    sentence = f"span tracer needs Python 3.9 or newer, this is {version.rpartition('.')[0]}"
+
+                    self.assertEqual(
+                        (done.returncode, done.stdout, done.stderr.decode()), (2, b"", f"{sentence}{os.linesep}")
+                    )
 
     def test_pypy_s_memory_is_flat(self) -> None:
         """On PyPy, whose collector frees all that is freed, ended spans leave no memory behind either."""

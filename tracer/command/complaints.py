@@ -70,10 +70,12 @@ class Complaints:
         """Say something about the line of that number, which may be a good one."""
         self.say(f"line {line}: {sentence}")
 
-    def greet(self, version: str) -> None:
-        """Say to a person at a terminal what this is, and what to type."""
-        what = f"span tracer {version}: one JSON message a line; {END_OF_INPUT} the input"
-        self.say(f"{what}.  To begin with, paste this:\n{EXAMPLE}")
+    def greet(self, version: str, is_simulated: bool, tick_us: int) -> None:
+        """Say to a person at a terminal what this is, what time it is by, and what to type."""
+        self.say(f"span tracer {version}: one JSON message a line; {END_OF_INPUT} the input")
+        if is_simulated:
+            self.say(f"time is simulated, {tick_us} microseconds a line: --clock real gives the real time")
+        self.say(f"to begin with, paste this:\n{EXAMPLE}")
 
     def notice_endpoint(self, environment: Mapping[str, str]) -> None:
         """Say that the variables that name an endpoint export nothing, where one is set; what it holds may be a secret."""

@@ -23,4 +23,5 @@ class Options:
     keep_ended = ENDED_SPANS
     max_line_bytes = MAX_LINE_BYTES
     verbose = False
-    bash = False
+    #: A text that is written on stdout, in place of all else.
+    printed: str | None = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 
 from ..clock import YEAR_US, SimulatedClock
 from ..limits import Limits, read_limits
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     Say = Callable[[str], None]
     #: Answers every line of the input.
     Serve = Callable[[Streams, Node, LineBuffer, Say], None]
+    #: Gives a node messages of somebody's own, before it reads any line.
+    SetUp = Callable[[Node, SpanManager], object]
 
 #: Spans were lost on their way out.
 EX_LOST = 1
@@ -47,7 +50,7 @@ EX_PIPE = SIGNALLED + 13
 ENDINGS = {0: "the input ended", EX_PIPE: "stdout was closed", EX_IOERR: "stdin or stdout failed"}
 
 
-def run_session(arguments: list[str], serve: Serve) -> int:
+def run_session(arguments: list[str], serve: Serve, set_up: SetUp | None = None) -> int:
     """Do what the command line asks for; return the exit code."""
     occupy_standard_descriptors()
     options = Options()
@@ -60,10 +63,8 @@ def run_session(arguments: list[str], serve: Serve) -> int:
     complaints = Complaints(options.verbose, in_full=at_terminal)
     exporter = None
     try:
-        if options.bash:
-            from .command_line import find_bash_library
-
-            return write_out(os.fsencode(find_bash_library()) + b"\n", complaints.say)
+        if options.printed is not None:
+            return write_out(os.fsencode(options.printed), complaints.say)
         if options.draw is not None:
             return draw_files(options.draw, options, complaints.say)
         if options.export is not None:
@@ -74,22 +75,38 @@ def run_session(arguments: list[str], serve: Serve) -> int:
         complaints.say(str(error))
         return EX_OPTION
     if at_terminal:
-        complaints.greet(__version__)
+        complaints.greet(__version__, options.clock != "real", options.tick_us)
     is_watched = options.verbose or at_terminal
     if is_watched and options.export is None:
         complaints.notice_endpoint(os.environ)
-    return keep_spans(options, complaints, exporter, serve, is_watched)
+    manager = make_manager(options, exporter, complaints.say)
+    node = make_node(options, manager, complaints, is_watched)
+    if set_up is not None:
+        set_up(node, manager)
+    return keep_spans(options, complaints, exporter, manager, node, open_streams(at_terminal), serve)
+
+
+def open_streams(at_terminal: bool) -> Streams:
+    """Open stdin and stdout; at a terminal lines can be edited."""
+    if at_terminal and sys.platform != "win32":
+        from ..machine.keyboard import open_keyboard
+
+        return open_keyboard()
+    return Streams()
 
 
 def keep_spans(
-    options: Options, complaints: Complaints, exporter: Exporter | None, serve: Serve, is_watched: bool
+    options: Options,
+    complaints: Complaints,
+    exporter: Exporter | None,
+    manager: SpanManager,
+    node: Node,
+    streams: Streams,
+    serve: Serve,
 ) -> int:
     """Run the node over stdin and stdout; return the exit code."""
-    manager = make_manager(options, exporter, complaints.say)
-    node = make_node(options, manager, complaints, is_watched)
     buffer = LineBuffer(options.max_line_bytes)
     lost = 0
-    streams = Streams()
 
     def send(replies: str) -> None:
         if exporter is not None:

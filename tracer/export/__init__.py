@@ -1,13 +1,14 @@
 """Ended spans for OpenTelemetry's backends: the format, and where it goes.
 
-An exporter is whatever has the methods of `Exporter`.  Read next: `otlp.py` for the format, `file.py` for a file,
-`http.py` for a URL.
+`export_spans` is for Python code; the command uses `open_exporter`.  An exporter is whatever has the methods of `Exporter`.
+Read next: `otlp.py` for the format, `file.py` for a file, `http.py` for a URL.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import sys
 
 from ..trace_context import SAMPLED
 from ..words import quote_path
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Callable, Protocol
 
+    from ..keeper import SpanKeeper
     from ..span import Span
     from .environment import Settings
     from .file import FileExporter
@@ -53,6 +55,68 @@ _URL = re.compile(r"https?:|[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 # What was probably meant for a URL: localhost, host:port and //host.  But one letter before a colon is a drive of Windows, and
 # //tmp/file is a path.
 _ADDRESS = re.compile(r"localhost|//[^/\\]+|(//)?([\w.-]{2,}|\[[^/]+\]):(?P<port>[0-9]+)(/.*)?", re.IGNORECASE)
+
+
+def _say(sentence: str) -> None:
+    sys.stderr.write(f"tracer: {sentence}\n")
+
+
+def export_spans(
+    spans: SpanKeeper,
+    *destinations: str | os.PathLike[str],
+    environment: Mapping[str, str] | None = None,
+    say: Callable[[str], None] = _say,
+) -> Export:
+    """Export the spans of a manager, each when it ends, until the export is closed; best used as a `with` block.
+
+    Args:
+        spans: a `SpanManager`.
+        destinations: files, which are appended to, and URLs of OpenTelemetry backends, `http://localhost:4318` for one.
+        environment: what OpenTelemetry's variables are read from, `OTEL_SERVICE_NAME` among them; None for this process's own.
+        say: takes a sentence about what is wrong; left out, stderr has it.  A backend's thread calls it too.
+    Raises:
+        ValueError: one of the destinations cannot be opened, and it says which and why; or there is none.
+    """
+    if not destinations:
+        raise ValueError("export_spans needs a destination, a file or a URL")
+    variables = os.environ if environment is None else environment
+    return Export(spans, open_exporter([os.fspath(place) for place in destinations], variables, say))
+
+
+class Export:
+    """What a manager keeps, on its way out from the end of each span on; `close`, or the end of a `with` block, ends that."""
+
+    def __init__(self, spans: SpanKeeper, exporter: Exporter) -> None:
+        self._spans = spans
+        self._exporter = exporter
+        self._is_open = True
+        spans.listeners.append(self._export)
+
+    def __enter__(self) -> Export:
+        if not self._is_open:
+            raise ValueError("this export is closed")
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> int:
+        """Send what is left, and the spans that are still open as ended by an error, though here they stay open.
+
+        Returns:
+            How many spans were lost; `say` was given the reasons.  From the second call on 0.
+        """
+        if not self._is_open:
+            return 0
+        self._is_open = False
+        spans, exporter = self._spans, self._exporter
+        spans.listeners.remove(self._export)
+        lost = exporter.close(spans.open_spans(), spans.clock.now_us, "still open when the export ended")
+        return lost + exporter.wait()
+
+    def _export(self, span: Span) -> None:
+        self._exporter.add(span)
+        self._exporter.flush()
 
 
 def open_exporter(

@@ -16,6 +16,7 @@ else:
 END_OF_INPUT = system.END_OF_INPUT
 Streams = system.Streams
 append_at_once = system.append_at_once
+expand_pattern = system.expand_pattern
 leave_signals_to_others = system.leave_signals_to_others
 open_to_append = system.open_to_append
 takes_escapes = system.takes_escapes

@@ -174,6 +174,11 @@ def append_at_once(data: Data, descriptor: int) -> int:
         raise BlockingIOError(error.errno, "its reader has stalled") from None
 
 
+def expand_pattern(path: str) -> list[str]:
+    """List the files that a path means: itself, since a shell has expanded all patterns."""
+    return [path]
+
+
 def takes_escapes(descriptor: int) -> bool:
     """Return whether it is a terminal that takes escape sequences."""
     return os.isatty(descriptor) and os.environ.get("TERM") != "dumb"

@@ -94,9 +94,17 @@ class Streams(EndedBySignal):
 
 
 def write_at_once(data: Data, descriptor: int) -> int:
-    """Write what is taken; return how many bytes that was.  Trap: a pipe that nobody reads is waited for."""
+    """Write what is taken; return how many bytes that was.
+
+    Raises:
+        BlockingIOError: nothing is taken now, by a pipe that was made not to wait.
+    Trap: any other pipe that nobody reads is waited for.
+    """
     with open(descriptor, "wb", buffering=0, closefd=False) as stream:
-        return stream.write(data)
+        taken: int | None = stream.write(data)
+    if taken is None:
+        raise BlockingIOError(errno.EAGAIN, "its reader has stalled")
+    return taken
 
 
 def leave_signals_to_others() -> None:
@@ -105,7 +113,13 @@ def leave_signals_to_others() -> None:
 
 def open_to_append(path: str, waits: bool) -> int:
     """Open a file, made if there is none, for `append_at_once`, and return its descriptor."""
-    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_BINARY, 0o666)
+    try:
+        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_BINARY, 0o666)
+    except PermissionError:
+        # So Windows says that it is a directory.
+        if os.path.isdir(path):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)) from None
+        raise
 
 
 def append_at_once(data: Data, descriptor: int) -> int:
@@ -140,6 +154,16 @@ def _load_kernel() -> ctypes.WinDLL:
     return ctypes.WinDLL("kernel32", use_last_error=True)
 
 
+def expand_pattern(path: str) -> list[str]:
+    """List the files that a path means: a pattern such as `*.jsonl` comes as it was typed, for no shell expands it here.
+
+    A file of that very name counts first.
+    """
+    from glob import glob
+
+    return sorted(glob(path)) if any(mark in path for mark in "*?[") and not os.path.exists(path) else [path]
+
+
 def takes_escapes(descriptor: int) -> bool:
     """Return whether it is a console that takes escape sequences; it is asked to, for not every one does by itself.
 
@@ -148,6 +172,10 @@ def takes_escapes(descriptor: int) -> bool:
     import ctypes
     import msvcrt
 
-    console, mode = msvcrt.get_osfhandle(descriptor), ctypes.c_ulong()
+    try:
+        console, mode = msvcrt.get_osfhandle(descriptor), ctypes.c_ulong()
+    except OSError:
+        # It is closed.
+        return False
     kernel = ctypes.windll.kernel32
     return bool(kernel.GetConsoleMode(console, ctypes.byref(mode)) and kernel.SetConsoleMode(console, mode.value | 4))

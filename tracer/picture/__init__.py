@@ -1,4 +1,7 @@
-"""Spans as pictures in a terminal; loaded only where one is asked for, because the tables of Unicode load slowly."""
+"""Spans as pictures in a terminal; loaded only where one is asked for, because the tables of Unicode load slowly.
+
+`draw` is for Python code; the command uses the others.
+"""
 
 from __future__ import annotations
 
@@ -7,21 +10,47 @@ from operator import attrgetter
 
 from ..words import quote_path
 from .choice import Choice
-from .waterfall import render_for_screen
+from .waterfall import NARROWEST, USUAL, render, render_for_screen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from typing import Callable
 
+    from ..keeper import SpanKeeper
     from ..machine.screen import Screen
-    from ..manager import SpanManager
     from ..span import Span
 
-__all__ = ["Choice", "draw_kept", "render_files"]
+__all__ = ["Choice", "draw", "draw_kept", "render_files"]
 
 
-def draw_kept(manager: SpanManager, now_us: int, screen: Screen, choice: Choice) -> None:
+def draw(
+    spans: Iterable[Span],
+    *,
+    now_us: int | None = None,
+    width: int = USUAL,
+    unicode: bool = True,
+    colour: bool = False,
+    details: bool = False,
+) -> str:
+    """Draw spans, those of a `SpanManager` for one: `print(draw(spans.ended_spans()), end="")`.
+
+    Args:
+        spans: in any order, of any number of traces.
+        now_us: up to when open spans are drawn, in microseconds since the Unix epoch; left out, up to the latest time in them all.
+        width: columns; no line is wider, but no picture is narrower than 20.
+        unicode: draw with block characters; else in ASCII alone.
+        colour: draw with the colours of a terminal.
+        details: list below each span what it has.
+    Returns:
+        Lines, each with its end.
+    """
+    spans = list(spans)
+    until_us = _find_latest(spans) if now_us is None else now_us
+    return render(spans, until_us, max(width, NARROWEST), unicode, colour, Choice(details))
+
+
+def draw_kept(manager: SpanKeeper, now_us: int, screen: Screen, choice: Choice) -> None:
     """Draw the spans that a manager keeps on a screen, the open ones up to a time."""
     spans = [*manager.ended_spans(), *manager.open_spans()]
     screen.write(render_for_screen(screen, spans, now_us, choice))
@@ -39,6 +68,7 @@ def render_files(paths: list[str], choice: Choice, say: Callable[[str], None]) -
     from ..reading import read_files
     from ..reading.progress import Progress
 
+    paths = [found for path in paths for found in _expand(path)]
     try:
         found = read_files(paths, say, choice.keep, Progress(Screen(2)))
         elsewhere = _read_linked(paths, found.spans) if choice.with_details and choice.keep else []
@@ -50,6 +80,15 @@ def render_files(paths: list[str], choice: Choice, say: Callable[[str], None]) -
     screen = Screen(1)
     spans = [*found.spans, *elsewhere]
     return screen.encode(render_for_screen(screen, spans, _find_latest(found.spans), choice, found.resources))
+
+
+def _expand(path: str) -> list[str]:
+    from ..machine import expand_pattern
+
+    found = expand_pattern(path)
+    if not found:
+        raise ValueError(f"cannot read {quote_path(path)}: no file matches this pattern")
+    return found
 
 
 def _read_linked(paths: list[str], spans: Sequence[Span]) -> list[Span]:

@@ -165,8 +165,8 @@ class _Picture:
         lines: list[str] = []
         size = 0
         for trace in self._traces:
-            # Between two traces of one span each, the header is enough to set them apart.
-            if size > 0 and max(size, trace.size) > 1:
+            # Between two traces of one line each, the header is enough to set them apart.
+            if size > 0 and (max(size, trace.size) > 1 or self._details is not None):
                 lines.append("")
             size = trace.size
             lines += self._write_header(trace)

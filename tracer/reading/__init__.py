@@ -7,8 +7,9 @@ it.  What is not read is counted by `problems.py`.
 
 from __future__ import annotations
 
+import errno
 import os
-from stat import S_ISREG
+from stat import S_ISDIR, S_ISREG
 from typing import NamedTuple
 
 from ..words import quote_path
@@ -114,6 +115,9 @@ def _measure(paths: list[str]) -> int:
         if path == "-":
             return 0
         status = os.stat(path)
+        if S_ISDIR(status.st_mode):
+            # Windows would say that it is not permitted to read it.
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
         if not S_ISREG(status.st_mode):
             return 0
         total += status.st_size
