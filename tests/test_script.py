@@ -276,6 +276,16 @@ class ProcessTests(unittest.TestCase):
         with without, mock.patch("os.kill", side_effect=PermissionError):
             self.assertFalse(script.Process(1).has_ended())
 
+    @unittest.skipUnless(os.path.exists("/proc/self/stat"), "this system does not show processes as files")
+    def test_end_is_seen_before_the_parent_asks(self) -> None:
+        """A process that has ended counts as ended also while its parent reads what it wrote; without a descriptor, too."""
+        with mock.patch("os.pidfd_open", None, create=True):
+            child = subprocess.Popen([sys.executable, "-S", "-c", ""])
+            process = script.Process(child.pid)
+            wait_for(process.has_ended)
+            child.wait()
+        self.assertFalse(script._is_zombie(child.pid))
+
     def test_trifles_do_not_matter(self) -> None:
         """The name of the process, a larger FIFO and the mark of the end are had where they can be."""
         with mock.patch("tracer.script.open", side_effect=OSError, create=True):
