@@ -170,7 +170,7 @@ class Malformed:
             return self._read(line, None)
         if reader.expects in _CUT_SHORT and _CUT_SHORT[reader.expects].match(line, at):
             return _explain_end(line)
-        sentence, end = _explain(line, at, reader.expects)
+        sentence, end = _explain_rest(line, at, reader.expects)
         if end is not None:
             if line[at] == "[":
                 reader.enter_array()
@@ -242,7 +242,7 @@ def _is_literal(word: str) -> bool:
     return len(digits) <= MAX_DIGITS if digits.isdigit() else abs(float(word)) != float("inf")
 
 
-def _explain(line: str, at: int, expects: str) -> tuple[str, int | None]:
+def _explain_rest(line: str, at: int, expects: str) -> tuple[str, int | None]:
     """Say what stands at a place and what to do about it; return also where reading can go on behind it, if it can."""
     for cause in _CAUSES:
         states, pattern, what, remedy = cause

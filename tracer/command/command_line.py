@@ -167,7 +167,7 @@ def parse_options(arguments: list[str], version: str) -> Options:
         return options
     except argparse.ArgumentError as error:
         usage = f"usage: {parser.prog} {_USAGE} ({parser.prog} --help says more)"
-        parser.exit(2, f"{parser.prog}: {_explain(error)}\n{usage}\n")
+        parser.exit(2, f"{parser.prog}: {_explain_refusal(error)}\n{usage}\n")
 
 
 def _make_parser(version: str) -> argparse.ArgumentParser:
@@ -261,7 +261,7 @@ def _refuse(sentence: str) -> argparse.ArgumentError:
     return argparse.ArgumentError(None, sentence)
 
 
-def _explain(error: argparse.ArgumentError) -> str:
+def _explain_refusal(error: argparse.ArgumentError) -> str:
     """Say plainly what argparse found wrong with an option: its value, that it has none, or that it has one."""
     option = error.argument_name
     if option is None:

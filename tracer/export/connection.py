@@ -134,7 +134,7 @@ class Connection:
         try:
             made = self._socket = self._socket or self._connect(deadline)
         except (OSError, ValueError) as error:
-            return Answer(0, self._explain(error), was_reached=False)
+            return Answer(0, self._explain_failure(error), was_reached=False)
         try:
             answer = self._exchange(made, body, deadline)
         except (OSError, HTTPException) as error:
@@ -142,7 +142,7 @@ class Connection:
             if not is_fresh and not isinstance(error, _TIMEOUTS):
                 # A server closes what was idle for long; that says nothing about the next connection.
                 return self.post(body, deadline)
-            answer = Answer(0, self._explain(error))
+            answer = Answer(0, self._explain_failure(error))
         self._host.note_answer(answer.status > 0)
         return answer
 
@@ -201,10 +201,10 @@ class Connection:
             read_retry_after(response.getheader("retry-after", "")),
         )
 
-    def _explain(self, error: Exception) -> str:
+    def _explain_failure(self, error: Exception) -> str:
         if isinstance(error, _TIMEOUTS):
             return f"timed out waiting for {self._awaited}"
-        said = _explain(error)
+        said = _explain_error(error)
         if _wants_certificate(error):
             return f"{said}; it may want OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"
         if self._url.port == GRPC_PORT and isinstance(error, (HTTPException, ConnectionResetError, BrokenPipeError)):
@@ -240,18 +240,18 @@ def _make_context(settings: Settings) -> SSLContext:
     try:
         context = ssl.create_default_context(cafile=settings.certificate)
     except OSError as error:
-        raise ValueError(f"OTEL_EXPORTER_OTLP_CERTIFICATE cannot be read: {_explain(error)}") from None
+        raise ValueError(f"OTEL_EXPORTER_OTLP_CERTIFICATE cannot be read: {_explain_error(error)}") from None
     if settings.client_certificate:
         try:
             # Without a password OpenSSL would ask at the terminal for that of an encrypted key.
             context.load_cert_chain(settings.client_certificate, settings.client_key, password="")
         except OSError as error:
             names = "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE or _CLIENT_KEY"
-            raise ValueError(f"{names} cannot be read: {_explain(error)}") from None
+            raise ValueError(f"{names} cannot be read: {_explain_error(error)}") from None
     return context
 
 
-def _explain(error: Exception) -> str:
+def _explain_error(error: Exception) -> str:
     if isinstance(error, HTTPException) and not isinstance(error, OSError):
         return "what came back is no HTTP"
     if isinstance(error, FileNotFoundError):

@@ -194,7 +194,7 @@ class HttpExporter:
         if not self._is_out:
             self._note_outage(True)
             pause = f"; not to be asked again for {show_seconds(answer.retry_after)}" if answer.retry_after else ""
-            self._say(f"cannot send spans to {self._name}: {_explain(answer)}{pause}")
+            self._say(f"cannot send spans to {self._name}: {_explain_answer(answer)}{pause}")
 
     def _note_outage(self, is_out: bool) -> None:
         with self._changed:
@@ -216,7 +216,7 @@ def choose_delay(failures: int) -> float:
 def judge(answer: Answer, spans: int) -> tuple[int, str]:
     """Return how many of so many spans a backend has taken, and what there is to say about that; nothing is empty."""
     if not 200 <= answer.status < 300:
-        return 0, _explain(answer)
+        return 0, _explain_answer(answer)
     if not is_otlp(answer):
         return 0, f"{answer.reason}, but what came back is no OTLP; is the port right? OTLP over HTTP is mostly at 4318"
     rejected, message = read_partial_success(answer.body, spans)
@@ -267,6 +267,6 @@ def _load_gzip() -> Callable[[bytes], bytes]:
     return lambda data: gzip.compress(data, GZIP_LEVEL)
 
 
-def _explain(answer: Answer) -> str:
+def _explain_answer(answer: Answer) -> str:
     text = answer.body.decode(errors="replace").strip()
     return f"{answer.reason}: {quote(text)}" if text else answer.reason

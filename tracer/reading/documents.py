@@ -135,7 +135,7 @@ class _Text:
                 broken = text[at : min(error.at, end)]
                 alone = end if error.at >= end else at + broken.rfind("\n") + 1
                 what = "document" if "\n" in broken.rstrip() else "line"
-                yield Document(reason or _explain(text, at, self._line, error.at), self._line, what, 0)
+                yield Document(reason or _explain_broken(text, at, self._line, error.at), self._line, what, 0)
                 at = line_end
             else:
                 yield Document(value, self._line, "line" if after <= line_end else "document", after - at)
@@ -197,7 +197,7 @@ def _find_depth(text: str, at: int) -> int:
     return len(text)
 
 
-def _explain(text: str, at: int, line: int, place: int) -> str:
+def _explain_broken(text: str, at: int, line: int, place: int) -> str:
     """Say where what begins at a place, in that line, is no JSON."""
     if "\n" in text[place - 1 : place + 1] or place >= len(text):
         before = text[max(at, place - _SHOWN_BEFORE) : place].rstrip()

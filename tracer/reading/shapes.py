@@ -63,7 +63,7 @@ class SpanReader:
         candidates = list(_unwrap(value, _WRAPPED))
         groups = [group for each in candidates for group in _list_groups(each, problems)]
         if not groups:
-            _explain(value, candidates, document.what, problems)
+            _explain_no_spans(value, candidates, document.what, problems)
         return [span for group in groups for span in self._read_group(*group, problems)]
 
     def _read_group(self, resource: Message, scope_spans: Message, problems: Problems) -> Iterator[Span | None]:
@@ -126,7 +126,7 @@ def _is_scope_spans(message: Message) -> bool:
 # -- what has no spans --
 
 
-def _explain(document: Message, candidates: list[Message], what: str, problems: Problems) -> None:
+def _explain_no_spans(document: Message, candidates: list[Message], what: str, problems: Problems) -> None:
     """Say what a document is in which no spans were found; one of no spans is nothing to speak of."""
     other = next(filter(None, map(_name_other_format, candidates)), None)
     if any(get_value(each, name) is not None for each in candidates for name in _OTHER_SIGNALS):
