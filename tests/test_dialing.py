@@ -11,7 +11,7 @@ from unittest import mock
 from tests.backend import Backend, Last
 from tests.helpers import PATIENCE_SECONDS
 from tracer.export.connection import Answer, Connection, read_url
-from tracer.export.dialing import Host, _begin, alternate_families, connect_to_first
+from tracer.export.dialing import Host, Race, _begin, alternate_families
 from tracer.export.environment import read_settings
 
 GETADDRINFO = "tracer.export.dialing.socket.getaddrinfo"
@@ -111,7 +111,7 @@ class DialingTests(unittest.TestCase):
 
         addresses = [self.swallow(), self.backend()[1]]
         with mock.patch(ATTEMPT_SECONDS, 0.01), mock.patch("tracer.export.dialing._begin", begin):
-            won, address = connect_to_first(addresses, time.monotonic() + PATIENCE_SECONDS)
+            won, address = Race(addresses).run(time.monotonic() + PATIENCE_SECONDS)
         won.close()
 
         self.assertIs(address, addresses[1])

@@ -64,8 +64,8 @@ class Host:
         return sorted(alternate_families(self._found), key=lambda address: _TURNS[self._answered.get(address)])
 
     def connect(self, addresses: list[Address], deadline: float) -> socket.socket:
-        """Connect to one of the addresses; see `connect_to_first`."""
-        made, self._connected = connect_to_first(addresses, deadline)
+        """Connect to one of the addresses; see `Race.run`."""
+        made, self._connected = Race(addresses).run(deadline)
         return made
 
     def note_answer(self, came: bool) -> None:
@@ -88,42 +88,56 @@ def alternate_families(addresses: list[Address]) -> list[Address]:
     return [address for pair in zip_longest(first, others) for address in pair if address is not None]
 
 
-def connect_to_first(addresses: list[Address], deadline: float) -> tuple[socket.socket, Address]:
-    """Connect to the address that is connected first; each one has a head start before the next.
+class Race:
+    """Attempts to connect to the addresses of a host, each with a head start before the next."""
 
-    Returns:
-        The socket, which does not block, and its address.
-    Raises:
-        OSError: none can be connected to, and why the last one cannot; `TimeoutError`: none was by the deadline.
-    """
-    waiting = deque(addresses)
-    trying: dict[socket.socket, Address] = {}
-    next_start = -1.0
-    failure: tuple[int, str] = (errno.EADDRNOTAVAIL, "the name has no address")
-    try:
-        while waiting or trying:
-            now = monotonic()
-            if waiting and (now >= next_start or not trying):
-                address = waiting.popleft()
-                try:
-                    trying[_begin(address)] = address
-                    next_start = now + ATTEMPT_SECONDS
-                except OSError as error:
-                    failure = error.errno or 0, error.strerror or str(error)
-                continue
-            left = count_left(deadline)
-            # Windows reports a connection that failed in the third list.
-            _, done, failed = select.select([], [*trying], [*trying], min(left, next_start - now) if waiting else left)
-            for one in {*done, *failed}:
-                address, code = trying.pop(one), one.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-                if not code:
-                    return one, address
+    def __init__(self, addresses: list[Address]) -> None:
+        self._waiting = deque(addresses)
+        self._trying: dict[socket.socket, Address] = {}
+        self._next_start = -1.0
+        # Why the last one that failed has.
+        self._failure: tuple[int, str] = (errno.EADDRNOTAVAIL, "the name has no address")
+
+    def run(self, deadline: float) -> tuple[socket.socket, Address]:
+        """Connect to the address that is connected first.
+
+        Returns:
+            The socket, which does not block, and its address.
+        Raises:
+            OSError: none can be connected to, and why the last one cannot; `TimeoutError`: none was by the deadline.
+        """
+        try:
+            while self._waiting or self._trying:
+                now = monotonic()
+                if self._waiting and (now >= self._next_start or not self._trying):
+                    self._start_next(now)
+                elif (winner := self._find_winner(now, count_left(deadline))) is not None:
+                    return winner
+            raise OSError(*self._failure)
+        finally:
+            for one in self._trying:
                 one.close()
-                failure, next_start = (code, _describe(code)), now
-        raise OSError(*failure)
-    finally:
-        for one in trying:
+
+    def _start_next(self, now: float) -> None:
+        address = self._waiting.popleft()
+        try:
+            self._trying[_begin(address)] = address
+            self._next_start = now + ATTEMPT_SECONDS
+        except OSError as error:
+            self._failure = error.errno or 0, error.strerror or str(error)
+
+    def _find_winner(self, now: float, seconds: float) -> tuple[socket.socket, Address] | None:
+        """Wait until one is connected or has failed, until the next one starts, or for some seconds; return one that is connected."""
+        patience = min(seconds, self._next_start - now) if self._waiting else seconds
+        # Windows reports a connection that failed in the third list.
+        _, done, failed = select.select([], [*self._trying], [*self._trying], patience)
+        for one in {*done, *failed}:
+            address, code = self._trying.pop(one), one.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if not code:
+                return one, address
             one.close()
+            self._failure, self._next_start = (code, _describe(code)), now
+        return None
 
 
 def count_left(deadline: float) -> float:
