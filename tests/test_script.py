@@ -24,8 +24,8 @@ CHILD = f"00-{'a' * 32}-{'c' * 16}-01"
 
 def record(*fields: object) -> bytes:
     """Write a record as `trace.bash` does."""
-    texts = [str(field).replace("\\", "\\\\").replace("\n", "\\n").encode() for field in fields]
-    return b"".join(b"\0" + text for text in texts) + b"\0\n"
+    escapes = str.maketrans({"\\": "\\\\", "\n": "\\n", "|": "\\p"})
+    return "|".join(str(field).translate(escapes) for field in fields).encode() + b"\n"
 
 
 @contextlib.contextmanager
@@ -68,45 +68,52 @@ class ScriptTests(unittest.TestCase):
         with tempfile.TemporaryFile() as said, contextlib.ExitStack() as stack:
             for name in ("os.setsid", "signal.signal", "signal.setitimer", "tracer.script._take_name"):
                 stack.enter_context(mock.patch(name))
-            with standing_in(0, stdin), standing_in(2, said.fileno()):
+            # argparse writes into Python's stderr, which in a tool that runs tests may be another file.
+            stderr = stack.enter_context(open(said.fileno(), "w", buffering=1, closefd=False))
+            with standing_in(0, stdin), standing_in(2, said.fileno()), contextlib.redirect_stderr(stderr):
                 code = script.run(self.folder)
             os.close(stdin)
             said.seek(0)
             return code, said.read().decode(), exported(self.path)
 
-    def introduce(self, *options: str, pid: int = 0) -> bytes:
-        """Write the first record of a script, which exports to a file."""
-        return record("start", pid or os.getpid(), self.top, "job.sh", "--export", "spans.jsonl", *options)
+    def introduce(self, *options: str, name: str = "n", pid: int = 0) -> bytes:
+        """Write the first record of a script, which begins its span, and exports to a file."""
+        pid = pid or os.getpid()
+        return record(pid, "1000.000001", CHILD, TRACEPARENT, name, self.top, "--export", "spans.jsonl", *options)
 
-    def begin(
-        self, context: str = CHILD, name: str = "n", pid: int = 0, program: str = "", parent: str = TRACEPARENT
-    ) -> bytes:
-        """Write the beginning of a span."""
-        return record("begin", "1000.000001", context, parent, pid or os.getpid(), program, name)
+    def begin(self, context: str, name: str = "inner", pid: int = 0) -> bytes:
+        """Write the beginning of a span in that of the script."""
+        return record("begin", "1000.000001", context, CHILD, pid or os.getpid(), name)
 
     def test_records_become_spans(self) -> None:
         """A span has its name, times, events, attributes and status; the service is the script's name, unless it has another."""
         records = [
-            self.introduce(),
-            self.begin(name="a \\ b\n\\n"),
-            record("event", "1000.5", "c" * 16, "e", "k=1", "=x", "y"),
-            record("attribute", "1000,6", "c" * 16, "", "flag=true"),
-            record("attribute", "1000,6", "c" * 16, "", "nothing"),
+            self.introduce(name="a \\ b\n\\n|\\p"),
+            record("event", "1000.500000", CHILD, "e", "k=1", "=x", "y"),
+            record("attribute", "1000,6", CHILD, "", "flag=true"),
+            record("attribute", "1000,6", CHILD, "", "other=false"),
+            record("attribute", "1000,6", CHILD, "", "a=b=c"),
+            record("attribute", "1000,6", CHILD, "", f"long={10**19}"),
+            record("attribute", "1000,6", CHILD, "", "nothing"),
             record("finish", "1001.000000", 3),
         ]
         code, said, (span,) = self.serve(*records)
 
         self.assertEqual((code, said), (0, ""))
-        self.assertEqual((span["name"], span["parentSpanId"]), ("a \\ b\n\\n", "b" * 16))
+        self.assertEqual((span["name"], span["parentSpanId"]), ("a \\ b\n\\n|\\p", "b" * 16))
+        self.assertEqual((span["traceId"], span["spanId"]), ("a" * 32, "c" * 16))
         self.assertEqual((span["startTimeUnixNano"], span["endTimeUnixNano"]), ("1000000001000", "1001000000000"))
         self.assertEqual(span["status"], {"code": 2, "message": "exit code 3"})
-        self.assertEqual(span["events"][0]["attributes"], [{"key": "k", "value": {"intValue": "1"}}])
-        self.assertEqual(span["attributes"], [{"key": "flag", "value": {"boolValue": True}}])
+        event = {"attributes": [{"key": "k", "value": {"intValue": "1"}}], "name": "e", "timeUnixNano": "1000500000000"}
+        self.assertEqual(span["events"], [event])
+        values = {entry["key"]: entry["value"] for entry in span["attributes"]}
+        texts = {"a": {"stringValue": "b=c"}, "long": {"stringValue": f"1{'0' * 19}"}}
+        self.assertEqual(values, {"flag": {"boolValue": True}, "other": {"boolValue": False}, **texts})
         self.assertFalse(os.path.exists(self.folder))
 
     def test_picture_is_drawn_at_the_end(self) -> None:
         """With --timeline the spans are drawn on stderr, once."""
-        _, said, _ = self.serve(self.introduce("--timeline"), self.begin(name="work"), record("finish", "1001", 0))
+        _, said, _ = self.serve(self.introduce("--timeline", name="work"), record("finish", "1001", 0))
 
         self.assertEqual(said.count("work"), 1)
 
@@ -130,9 +137,7 @@ class ScriptTests(unittest.TestCase):
         """When the script has gone, open spans are errors from its last record on; a program's end is nobody's to judge."""
         inner = CHILD.replace("c" * 16, "d" * 16)
         gone = find_ended_process()
-        _, _, spans = self.serve(
-            self.introduce(pid=gone), self.begin(pid=gone), self.begin(inner, pid=gone, program="program", parent=CHILD)
-        )
+        _, _, spans = self.serve(self.introduce(pid=gone), record("program", "1000", gone), self.begin(inner, pid=gone))
 
         error = {"code": 2, "message": "still open when the script ended"}
         self.assertEqual([span.get("status", {}) for span in spans], [{}, error])
@@ -141,8 +146,8 @@ class ScriptTests(unittest.TestCase):
     def test_spans_end_with_their_shell(self) -> None:
         """A span of a subshell that has gone is an error; what is told of it later counts no more."""
         inner = CHILD.replace("c" * 16, "d" * 16)
-        begin = self.begin(inner, "inner", find_ended_process(), parent=CHILD)
-        _, _, spans = self.serve(self.introduce(), self.begin(), begin, record("finish", "1001", 0))
+        begin = self.begin(inner, pid=find_ended_process())
+        _, _, spans = self.serve(self.introduce(), begin, record("finish", "1001", 0))
 
         error = {"code": 2, "message": "its shell ended without ending it"}
         self.assertEqual([span["status"] for span in spans], [OK, error])
@@ -153,11 +158,10 @@ class ScriptTests(unittest.TestCase):
         gone = find_ended_process()
         _, said, spans = self.serve(
             self.introduce("--timeline"),
-            self.begin(),
-            self.begin(inner, "inner", gone, parent=CHILD),
-            self.begin(late, "late", gone, parent=CHILD),
+            self.begin(inner, pid=gone),
+            self.begin(late, "late", gone),
             record("finish", "1001.000000", 0),
-            record("end", "1002.000000", "e" * 16, 0),
+            record("end", "1002.000000", late, 0),
         )
 
         self.assertNotIn("open", said)
@@ -167,19 +171,30 @@ class ScriptTests(unittest.TestCase):
     def test_spans_within_the_end_are_errors(self) -> None:
         """trace_end in a trap ends what is open; the script's span says where it ended, unless an exit code says more."""
         inner = CHILD.replace("c" * 16, "d" * 16)
-        for code, message in [(0, "ended in: inner"), (143, "SIGTERM"), (200, "exit code 200")]:
+        for code, message in [(0, "ended in: inner"), (128, "exit code 128"), (129, "SIGHUP"), (200, "exit code 200")]:
             with self.subTest(code):
-                begin = self.begin(inner, "inner", parent=CHILD)
-                late = record("end", "1002", "d" * 16, 0)
-                _, _, spans = self.serve(self.introduce(), self.begin(), begin, record("finish", "1001", code), late)
+                late = record("end", "1002", inner, 0)
+                _, _, spans = self.serve(self.introduce(), self.begin(inner), record("finish", "1001", code), late)
 
                 messages = [span["status"]["message"] for span in spans[-2:]]
                 self.assertEqual(messages, ["still open at trace_end", message])
                 os.mkdir(self.folder)
 
+    @unittest.skipUnless(os.path.exists("/dev/full"), "there is no full device here")
+    def test_lost_spans_are_the_exit_code(self) -> None:
+        """Where spans cannot be exported, the exit code is 1; records may come in pieces."""
+        stdin, writer = os.pipe()
+        piece = self.introduce("--export", "/dev/full") + b"end|10"
+        os.write(writer, piece)
+        last = Mortal(writer, record("end", "1001.000000", CHILD, 0)[len(b"end|10") :])
+        with mock.patch("tracer.script.Process", mock.Mock(return_value=last)):
+            code, _, (span,) = self.serve(stdin=stdin)
+
+        self.assertEqual((code, span["endTimeUnixNano"]), (1, "1001000000000"))
+
     def test_nothing_is_asked_for(self) -> None:
         """Without options nothing is exported, and nothing said."""
-        code, said, spans = self.serve(record("start", os.getpid(), self.top, "job.sh"), self.begin())
+        code, said, spans = self.serve(record(os.getpid(), "1000", CHILD, "", "job.sh", self.top))
 
         self.assertEqual((code, said, spans), (0, "", []))
 
@@ -188,10 +203,10 @@ class ScriptTests(unittest.TestCase):
         inner, quick, lost = (CHILD.replace("c" * 16, digit * 16) for digit in "def")
         gone = find_ended_process()
         stdin, writer = os.pipe()
-        os.write(writer, self.introduce() + self.begin() + record("finish", "1001", 0))
-        os.write(writer, self.begin(quick, "quick", 998, parent=CHILD) + record("end", "1002", "e" * 16, 0))
-        os.write(writer, self.begin(inner, "job", 999, parent=CHILD) + self.begin(lost, "lost", gone, parent=CHILD))
-        job = Mortal(writer, record("end", "1002", "d" * 16, 0))
+        os.write(writer, self.introduce() + record("finish", "1001", 0))
+        os.write(writer, self.begin(quick, "quick", 998) + record("end", "1002", quick, 0))
+        os.write(writer, self.begin(inner, "job", 999) + self.begin(lost, "lost", gone))
+        job = Mortal(writer, record("end", "1002", inner, 0))
         make = script.Process
         with mock.patch("tracer.script.Process", lambda pid: make(pid) if pid == gone else job):
             with mock.patch("tracer.script._create") as create:
@@ -203,15 +218,28 @@ class ScriptTests(unittest.TestCase):
         self.assertEqual(statuses, {"n": OK, "quick": OK, "job": OK, "lost": error})
 
     def test_what_is_wrong_is_said_once(self) -> None:
-        """A record about a span that nobody knows is said once, however many there are."""
-        code, said, _ = self.serve(self.introduce(), *[record("event", "", "e" * 16, "e")] * 2)
+        """A record about a span that nobody knows, or one that is none, is said once, however many there are."""
+        for strange, why in [
+            (record("event", "", TRACEPARENT, "e"), '"span_id" names no known span'),
+            (record("nonsense", "", CHILD), "this is no record: b'nonsense||00-"),
+            (record("end", "1000", CHILD), "this is no record"),
+            (record("end", "1000", CHILD, "x"), "this is no record"),
+            (record("end"), "this is no record"),
+            (record("begin", "1000", CHILD, CHILD, "x", "n"), "this is no record"),
+            (record("program", "1000", "x"), "this is no record"),
+        ]:
+            with self.subTest(strange):
+                code, said, spans = self.serve(self.introduce(), strange, strange, record("finish", "1001", 0))
 
-        self.assertEqual((code, said.count("the trace is not whole: ")), (0, 1))
+                self.assertEqual((code, said.count(f"tracer: the trace is not whole: {why}"), len(spans)), (0, 1, 1))
+                self.assertEqual(len(said.splitlines()), 1)
+                os.unlink(self.path)
+                os.mkdir(self.folder)
 
     def test_removed_fifo_is_said(self) -> None:
         """Where somebody removed the FIFO, that is said; where the script did, because nobody had read, it has said so itself."""
-        for naps, count in [(None, 1), (1, 1), (script.NAPS, 0)]:
-            with self.subTest(naps):
+        for naps, is_early, count in [(0, False, 1), (1, False, 1), (script.NAPS, False, 0), (0, True, 0)]:
+            with self.subTest(naps, is_early=is_early):
                 fifo = os.path.join(self.folder, "fifo")
                 os.mkfifo(fifo)
                 if naps:
@@ -220,8 +248,9 @@ class ScriptTests(unittest.TestCase):
                 stdin = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
                 writer = os.open(fifo, os.O_WRONLY)
                 os.write(writer, self.introduce())
-                os.unlink(fifo)
-                with mock.patch("tracer.script.Process", mock.Mock(return_value=Mortal(writer))):
+                if is_early:
+                    os.unlink(fifo)
+                with mock.patch("tracer.script.Process", mock.Mock(return_value=Mortal(writer, fifo=fifo))):
                     _, said, _ = self.serve(stdin=stdin)
 
                 self.assertEqual(said.count(" was removed: "), count, said)
@@ -234,13 +263,13 @@ class Mortal:
     Args:
         writer: where it writes to.
         word: what it writes when that is asked for the second time.
+        fifo: what it removes then.
     """
 
     descriptor = None
 
-    def __init__(self, writer: int, word: bytes = b"") -> None:
-        self._writer = writer
-        self._word = word
+    def __init__(self, writer: int, word: bytes = b"", fifo: str = "") -> None:
+        self._writer, self._word, self._fifo = writer, word, fifo
         self._asked = 0
 
     def has_ended(self) -> bool:
@@ -248,6 +277,8 @@ class Mortal:
         self._asked += 1
         if self._asked == 2:
             os.write(self._writer, self._word)
+            if os.path.exists(self._fifo):
+                os.unlink(self._fifo)
         if self._asked == 4:
             os.close(self._writer)
         return self._asked >= 4

@@ -22,7 +22,8 @@ class TextTests(BashTestCase):
         """A name comes out as it went in, in any locale; what is no part of UTF-8 becomes U+FFFD."""
         names = [bytes([code]) for code in range(1, 256)]
         names += [
-            text.encode() for text in ("GET /a", '"', "\\", '\\"\\\\"&', "\\n\n\t\r\b", "é", "中文", "\U0001f600é\x7f")
+            text.encode()
+            for text in ("GET /a", '"', "\\", '\\"\\\\"&', "\\n\n\t\r\b", "a|\\p|", "é", "中文", "\U0001f600é\x7f")
         ]
         names += [
             text.encode() for text in ("\u0080\u07ff\u0800\ud7ff\ue000\uffff\U00010000\U0010ffff", "a" * 600, "é" * 300)
@@ -60,6 +61,8 @@ trace_attributes "d=$long" "e=$wild" "$long=f"; trace_end"""
         self.assertEqual(attributes, {"d": long[2:], "e": wild[2:]})
         self.assertEqual([entry["key"] for entry in got.spans[2]["events"][0]["attributes"]], ["a", "c"])
         self.assertEqual(got.err, "")
+        named = run_script(f"""exec -a script "$BASH" -c '{START}trace_end' "$(printf '%05000d' 1)" """)
+        self.assertEqual(named.spans[0]["name"], long)
 
     def test_values_are_whole_numbers_booleans_and_text(self) -> None:
         """Whole numbers, true and false are told as such, all else as text; what is no KEY=VALUE is ignored."""
@@ -221,6 +224,17 @@ script script inner innermost; "$PYTHON" "${TRACE%/*/*}/main.py" --draw "$EXPORT
                 self.check_under(child, script)
                 said = [f"00-{'a' * 32}-{span['spanId']}-{flags}" for span in (child, script)]
                 self.assertEqual(got.out.splitlines(), [*said, given])
+
+    def test_call_may_have_a_parent_of_its_own(self) -> None:
+        """A TRACEPARENT before one call of `trace` is that span's parent, and the script's is afterwards as before."""
+        call = f'TRACEPARENT={TRACEPARENT} trace request eval "trace inner true"'
+        got = run_script(
+            f'{START} before=$TRACEPARENT; {call}; [[ $TRACEPARENT == "$before" ]] && echo same; trace_end'
+        )
+
+        request = got.named("request")
+        self.assertEqual((got.out, request["traceId"], request["parentSpanId"]), ("same\n", "a" * 32, "b" * 16))
+        self.check_under(got.named("inner"), request)
 
     def test_unsampled_parent_is_obeyed(self) -> None:
         """Where the parent is not sampled nothing is exported, and children are told so."""

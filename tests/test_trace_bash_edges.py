@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -230,6 +231,7 @@ class ShownTests(BashTestCase):
             ("f() { :; }; trace n f", 5),
             ("trace_event e k=v", 2),
             ("trace_attributes a=1 b=2", 2),
+            ("(trace_background n true)", 3),
         ]:
             for shown in ("", "BASH_XTRACEFD=2; ", "exec 14>&2; BASH_XTRACEFD=14; "):
                 with self.subTest(call, shown=shown):
@@ -272,15 +274,59 @@ for i in {1..12}; do (for j in {1..120}; do trace "$long" :; done); done; trace 
         self.assertEqual(got.out, "end\n")
         self.assertEqual(got.err, "trace: nobody has read for a second: the script goes on untraced\n")
 
-    def test_slow_reader_loses_nothing(self) -> None:
-        """Where the node takes 0.7 s to read, many subshells that fill the FIFO wait for it, and no span is lost."""
+    def test_nobody_can_count_the_patience(self) -> None:
+        """Where nobody reads, and files cannot grow, the script does not wait for ever."""
         with tempfile.TemporaryDirectory() as folder:
             python = os.path.join(folder, "python")
-            write_program(python, f'sleep 0.7; exec {lone_python()} "$@"')
-            text = "for i in {1..30}; do (for j in {1..10}; do trace $long :; done); done; trace_end"
-            got = run_script(f"printf -v long %0600d\n{START}{text}", PYTHON=python)
+            write_program(python, "exec sleep 20 2> /dev/null")
+            text = "trap '' XFSZ; ulimit -f 0; for i in {1..200}; do trace $long :; done; echo end"
+            got = run_script(f"printf -v long %0600d\n{START}{text}; trace_end", PYTHON=python)
 
-        self.assertEqual((got.err, len(got.spans)), ("", 301))
+        self.assertEqual((got.code, got.out), (0, "end\n"))
+        self.assertEqual(got.err, "trace: nobody has read for a second: the script goes on untraced\n")
+
+    def test_late_reader_says_nothing_more(self) -> None:
+        """Where a beginning had no room, nothing is told of that span, though its end had some; who gave up has said so."""
+        with tempfile.TemporaryDirectory() as folder:
+            python = os.path.join(folder, "python")
+            write_program(python, f'sleep 1.8; exec {lone_python()} "$@"')
+            text = "for i in {1..400}; do trace $long :; done; sleep 1.5; trace_end"
+            got = run_script(f"printf -v long %0250d\n{START}{text}", PYTHON=python)
+
+        self.assertEqual(got.err, "trace: nobody has read for a second: the script goes on untraced\n")
+        self.assertGreater(len(got.spans), 10)
+
+    def test_slow_reader_loses_nothing(self) -> None:
+        """Where the node is late, many subshells that fill the FIFO, one by one or at once, wait for it; no span is lost."""
+        for after, seconds in [("", 0.7), ("&", 0.4)]:
+            with self.subTest(after), tempfile.TemporaryDirectory() as folder:
+                python = os.path.join(folder, "python")
+                write_program(python, f'sleep {seconds}; exec {lone_python()} "$@"')
+                text = f"IFS=.; for i in {{1..30}}; do (for j in {{1..10}}; do trace $long :; done) {after} done; wait; trace_end"
+                got = run_script(f"printf -v long %0600d\n{START}{text}", PYTHON=python)
+
+                self.assertEqual((got.err, len(got.spans)), ("", 301))
+
+    def test_handler_s_span_is_another(self) -> None:
+        """A handler that traces in the midst of `trace` changes neither the name of that span nor anything that is run."""
+        got = run_script(
+            START
+            + r"""f() { trap ': returned' RETURN; }
+set -T; trap 'trace "x; echo mine|" true' DEBUG; trace "fn|" f; trap - DEBUG; trace_end"""
+        )
+
+        self.assertEqual((got.code, got.out, got.err), (0, "", ""))
+        self.check_under(got.named("fn|"), got.named("script"))
+
+    def test_folder_may_have_any_name(self) -> None:
+        """A relative path is meant from the folder where the script began, even if its name is no text."""
+        if sys.platform == "darwin":
+            self.skipTest("names of files are text here")
+        got = run_script(
+            f"mkdir $'\\xff|'; cd $'\\xff|'\n{SOURCE}trace_start --export $'\\xe9|'; trace_end; grep -c spans $'\\xe9|'"
+        )
+
+        self.assertEqual((got.out, got.err), ("1\n", ""))
 
     def test_lock_is_free_after_the_script(self) -> None:
         """A lock on a descriptor that the script has opened goes with the script, while the node still sends."""
@@ -317,6 +363,18 @@ for i in {1..12}; do (for j in {1..120}; do trace "$long" :; done); done; trace 
         got = run_script(f"{START}f() {{ (($1 == 0)) || trace f f $(($1 - 1)); }}; trace f f 1000; echo $?; trace_end")
 
         self.assertEqual((got.out, len(got.spans)), ("0\n", 1002))
+
+    def test_bad_traceparent_of_a_call_is_said_once(self) -> None:
+        """A TRACEPARENT of the script's own that is none is said once, whatever it holds, and costs its own spans alone."""
+        got = run_script(
+            START
+            + """f() { trace_event bad; }
+for x in $'a|b\\nc' 'd e' '|' $'\\nfinish|1|0\\n'; do TRACEPARENT=$x trace bad true; TRACEPARENT=$x f; done
+trace n true; trace_end"""
+        )
+
+        self.assertEqual([span["name"] for span in got.spans], ["n", "script"])
+        self.assertEqual((got.code, got.err.count("the trace is not whole: ")), (0, 1))
 
     def test_traceparent_is_the_innermost_span(self) -> None:
         """A background program is told its own span, and the script's variable stays."""

@@ -92,6 +92,11 @@ class JobTests(BashTestCase):
         "trace_background server sleep 60 & sleep 0.2; kill -USR1 $!; wait $! 2> /dev/null; echo $?",
         "trace server sleep 60 & sleep 0.3; kill -USR1 $!; wait $! 2> /dev/null; echo $?",
         "trace server sh -c 'trap \"echo usr2; exit 5\" USR2; while :; do sleep 0.05; done' & sleep 0.4; kill -USR2 $!; wait $!; echo $?",
+        "IFS=:; trace server sleep 60 & sleep 0.3; kill -HUP $!; wait $! 2> /dev/null; echo $?",
+        "readonly IFS; set -o posix; trace f true; trace f sh -c 'exit 3' & wait $!; echo $?",
+        "set -eE; trap 'echo err $?' ERR; trace f sh -c 'exit 3' & wait $! || echo $?; (trace f sh -c 'exit 4') || echo $?",
+        "(trap 'echo usr1' USR1; trace f sh -c 'sleep 0.1; kill -USR1 $PPID; sleep 0.1; echo f; exit 5'; echo $?) & wait $!",
+        "(trap 'trace g echo chld' CHLD; trace f sh -c 'exit 5'; echo $?) & wait $!",
         "trace_background server sh -c 'exit 5' & wait $!; echo $?",
         "f() { echo f; }; trace_background f f & wait $!; trace_background f true",
         "trace server cat & wait; echo in | trace server cat & wait; trace server cat < /dev/null & wait; echo end",
@@ -119,6 +124,7 @@ class ShellTests(BashTestCase):
         "shopt -s nocasematch extglob failglob; IFS=,; x='a b'; trace f echo $x; trace f printf '<%s>' 'a  b' '' '*' \\\\n",
         "set -fu; trace f echo *; set -C; trace f true; set -n",
         "set -o noclobber; trace f true; trace_event e a=b",
+        "set -u; unset TRACEPARENT; trace f true; (trace_background f true); trace_event e a=b; trace_attributes a=b; echo end",
         (
             "readonly f=1 name=2 x=3; trace x true; local_() { local code=1 name_=2; trace g g; echo $code $name_; }; "
             "g() { code=3 name_=4; }; trace f local_; echo ${code-}"
@@ -158,3 +164,17 @@ class ShellTests(BashTestCase):
         self.assertEqual(len(self.check_same(functions + text, start=SOURCE).spans), 4)
         functions += "command() { echo mine; }; "
         self.assertEqual(self.check_same(functions + text, start=SOURCE).spans, [])
+
+    def test_function_called_export(self) -> None:
+        """A function called `export` is not called by the library."""
+        text = 'export() { echo mine; }; trace_start --export "$EXPORT"; trace f true; trace_end'
+        self.assertEqual(len(self.check_same(text, start=SOURCE).spans), 2)
+
+    def test_nothing_is_traced(self) -> None:
+        """Without trace_start, and after trace_end, all is run and no file is written, in the root folder for one."""
+        before = sorted(os.listdir("/"))
+        text = "f() { trap 'echo returned' RETURN; }; trace f f; trace f sh -c 'exit 3' & wait $!; trace_end; trace f f; trace_event e"
+        self.check_same(text, start=SOURCE)
+        self.check_same(text)
+
+        self.assertEqual(sorted(os.listdir("/")), before)

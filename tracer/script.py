@@ -2,7 +2,8 @@
 
 Owns what a record means and when the script has ended.  `trace.bash` says what it knows; all else is done here: the text's
 encoding, the times, the statuses, whose span nobody will end, and letting go of the script's stderr.
-A record is a line of fields, each behind a NUL; in a field `\\` is written `\\\\` and a newline `\\n`.  Its first field is its kind.
+A record is a line of fields, with `|` between them; in a field `\\` is written `\\\\`, a newline `\\n` and `|` is `\\p`.  The first is
+its kind.
 Traps: background jobs may write after the script's end.  A shell may go without a word, its last records still in the FIFO.
 """
 
@@ -45,6 +46,7 @@ NAPS = 50
 
 _INTEGER = re.compile("0|-?[1-9][0-9]*")
 _ESCAPED = re.compile(r"\\(.)")
+_MEANINGS = {"n": "\n", "p": "|"}
 #: What a locale puts between seconds and microseconds.
 _NO_DIGITS = re.compile("[^0-9]+")
 
@@ -63,7 +65,7 @@ def run(folder: str) -> int:
     except SystemExit as exit:
         # argparse has said what is wrong with an option.
         return int(exit.code or 0)
-    except ValueError as error:
+    except (ValueError, TracerError) as error:
         Complaints(verbose=False).say(str(error))
         return 2
     finally:
@@ -138,29 +140,33 @@ class Script:
     def __init__(self, folder: str) -> None:
         self._folder = folder
         self._naps = _open(os.path.join(folder, "naps"))
-        self._has_fifo = True
+        #: Whether the FIFO has a name; the script may have taken it away before this began, and has said so.
+        self._has_fifo = os.fstat(0).st_nlink > 0
         self._lines = b""
         #: Whether all who may write have gone.
         self._is_silent = False
-        pid, self._cwd, name, *arguments = self._read_introduction()
+        pid, time_text, context, parent, name, self._cwd, *arguments = self._read_introduction()
         self._options = _read_options(arguments)
         self._options.clock = "real"
         self._complaints = Complaints(self._options.verbose)
         self._say = self._complaints.say
         self._exporter = self._open_exporter(name)
         self._manager = make_manager(self._options, self._exporter, self._say)
-        self._root_id = ""
         self._pid = int(pid)
         #: The shells that have open spans, and these spans; the script's own stays, even if it has none.
         self._shells: dict[int, set[str]] = {self._pid: set()}
         self._processes = {self._pid: Process(self._pid)}
-        #: Spans that a program has become, which no shell will end.
+        #: Shells that become a program in their next span, and such spans, which no shell will end.
+        self._becoming: set[int] = set()
         self._programs: set[str] = set()
         #: When the last record was written, in microseconds.
         self._last_us = 0
         #: Whether `trace_end` has been called, and whether the trace has been shown.
         self._is_over = self._has_finished = False
         self._has_complained = False
+        self._root_id = _read_span_id(context)
+        self._note_time(time_text)
+        self._read_begin(context, parent, pid, name)
 
     def _open_exporter(self, name: str) -> Exporter | None:
         if self._options.export is None:
@@ -215,8 +221,10 @@ class Script:
             if not self._read():
                 raise ValueError("trace.bash has said nothing")
         line, _, self._lines = self._lines.partition(b"\n")
-        _, *fields = _read_fields(line)
-        return fields
+        fields = _read_fields(line, "surrogateescape")
+        # The folder, and options, may be names of files.
+        words = [os.fsdecode(field.encode(errors="surrogateescape")) for field in fields[5:]]
+        return _read_fields(line)[:5] + words
 
     def _read(self) -> bool:
         """Read what is there; return whether there was something."""
@@ -238,42 +246,51 @@ class Script:
             has_more = self._read()
 
     def _read_record(self, line: bytes) -> None:
-        kind, time_text, *fields = _read_fields(line)
-        # The time is empty before bash 5, which does not know it.
-        digits = _NO_DIGITS.sub("", time_text)
-        self._last_us = int(digits) if digits else self._read_clock()
+        kind, *fields = _read_fields(line)
         try:
-            READERS[kind](self, *fields)
+            self._note_time(fields[0])
+            READERS[kind](self, *fields[1:])
         except TracerError as error:
             self._complain(str(error))
+        except (LookupError, TypeError, ValueError):
+            # A $TRACEPARENT with a newline or `|`; a long record, where a system writes less than 1,000 bytes at once.
+            self._complain(f"this is no record: {line!r}")
+
+    def _note_time(self, text: str) -> None:
+        # It is empty before bash 5, which does not know it.
+        digits = _NO_DIGITS.sub("", text)
+        self._last_us = int(digits) if digits else self._read_clock()
 
     def _complain(self, sentence: str) -> None:
         if not self._has_complained:
             self._say(f"the trace is not whole: {sentence}")
         self._has_complained = True
 
-    def _read_begin(self, context: str, parent: str, pid_text: str, program: str, name: str) -> None:
-        pid, span_id = int(pid_text), context[36:52]
-        self._root_id = self._root_id or span_id
+    def _read_begin(self, context: str, parent: str, pid_text: str, name: str) -> None:
+        pid, span_id = int(pid_text), _read_span_id(context)
         body = {"name": name, "span_id": span_id, "context": context, "traceparent": parent}
         self._manager.create({**body, "timestamp_us": self._last_us})
         self._shells.setdefault(pid, set()).add(span_id)
-        if program:
+        if pid in self._becoming:
+            self._becoming.remove(pid)
             self._programs.add(span_id)
 
-    def _read_end(self, span_id: str, code: str) -> None:
-        self._end(span_id, self._last_us, _explain_code(int(code)))
+    def _read_program(self, pid_text: str) -> None:
+        self._becoming.add(int(pid_text))
 
-    def _read_event(self, span_id: str, name: str, *pairs: str) -> None:
+    def _read_end(self, context: str, code: str) -> None:
+        self._end(_read_span_id(context), self._last_us, _explain_code(int(code)))
+
+    def _read_event(self, context: str, name: str, *pairs: str) -> None:
         attributes = _read_pairs(pairs)
         self._manager.add_event(
-            {"span_id": span_id, "event": name, "attributes": attributes, "timestamp_us": self._last_us}
+            {"span_id": _read_span_id(context), "event": name, "attributes": attributes, "timestamp_us": self._last_us}
         )
 
-    def _read_attribute(self, span_id: str, _: str, *pairs: str) -> None:
+    def _read_attribute(self, context: str, _: str, *pairs: str) -> None:
         attributes = _read_pairs(pairs)
         if attributes:
-            self._manager.update({"span_id": span_id, "attributes": attributes})
+            self._manager.update({"span_id": _read_span_id(context), "attributes": attributes})
 
     def _read_finish(self, code: str) -> None:
         """End the script's span; spans of the same shell that are still open will not be ended by anybody."""
@@ -355,6 +372,7 @@ class Script:
 
 READERS: dict[str, Callable[..., None]] = {
     "begin": Script._read_begin,
+    "program": Script._read_program,
     "end": Script._read_end,
     "event": Script._read_event,
     "attribute": Script._read_attribute,
@@ -394,11 +412,15 @@ def _create(path: str) -> None:
         pass
 
 
-def _read_fields(line: bytes) -> list[str]:
-    fields = line.decode(errors="replace").split("\0")[1:-1]
+def _read_fields(line: bytes, errors: str = "replace") -> list[str]:
+    fields = line.decode(errors=errors).split("|")
     if b"\\" not in line:
         return fields
-    return [_ESCAPED.sub(lambda found: "\n" if found[1] == "n" else found[1], field) for field in fields]
+    return [_ESCAPED.sub(lambda found: _MEANINGS.get(found[1], found[1]), field) for field in fields]
+
+
+def _read_span_id(context: str) -> str:
+    return context[36:52]
 
 
 def _read_pairs(pairs: tuple[str, ...]) -> dict[str, object]:

@@ -6,13 +6,17 @@
 #
 # Owns the script's side: it names the spans and writes what happened, a record each, into a FIFO. At its other end is
 # `script.py`, which does all the rest. First rule: do no harm.
-# - A record is fields, each behind a NUL, and a newline; it has at most 1,000 bytes, so it is one write, whole.
+# - A record is a line, its fields separated by `|`; it has at most 1,000 bytes, so it is one write, whole. Only the first one,
+#   which nobody writes beside, may be longer: PID|TIME|CONTEXT|PARENT|NAME|FOLDER|OPTION... The others are
+#   begin|TIME|CONTEXT|PARENT|PID|NAME  end|TIME|CONTEXT|CODE  event|TIME|CONTEXT|NAME|KEY=VALUE...  finish|TIME|CODE
+#   program|TIME|PID (its next span becomes a program)  attribute|TIME|CONTEXT||KEY=VALUE
 # - The script holds the FIFO open for reading too, so that no write raises SIGPIPE; it does not block, so that a full one is an
 #   error and no wait; programs do not inherit it, so that a daemon does not keep it open.
 # - TRACEPARENT names the innermost span: it is local to each call of trace, and child processes have it too.
 # - Each function that a script calls begins with one `set`, which hides the rest from xtrace and allexport, and keeps in the
-#   positional parameters what has to be put back: `$?` and `$-`. What is ours stands in a condition, out of reach of errexit and
-#   ERR traps, and has the script's stderr, for a trap's handler may run there. So only single commands are redirected.
+#   positional parameters what has to be put back: `$?` and `$-`. What is ours and can fail stands in a condition, out of reach
+#   of errexit and ERR traps. A trap's handler may run anywhere: so only single commands are redirected, and what is kept over
+#   several commands is local.
 # - `return` has its code, for without one it gives in a trap the `$?` of before; and `builtin local` splits what is not quoted.
 # - A traced function sees the locals of trace, and a trap may run in any function of ours: so all names begin with _trace.
 unalias trace trace_start trace_background trace_event trace_attributes trace_end 2>/dev/null || :
@@ -51,7 +55,7 @@ if [[ $- == *[ax]* ]]; then # no name of ours is exported, and no line of this f
     return 0
 fi
 if [[ ${_trace_shell-} != "$$" ]]; then # not when this shell sources it again
-    _trace_shell=$$ _trace_owner='' _trace_folder='' _trace_fifo='' _trace_fd='' _trace_pid=0 _trace_state=0 _trace_no_job='' _trace_has_refused=''
+    _trace_shell=$$ _trace_owner='' _trace_folder='' _trace_fifo='' _trace_fd='' _trace_pid='' _trace_state=0 _trace_no_job='' _trace_has_refused=''
     _trace_library=${BASH_SOURCE[0]}
     [[ $_trace_library == /* ]] || _trace_library=$PWD/$_trace_library
 fi
@@ -86,69 +90,73 @@ trace_attributes() {
     _trace_resume 0 "$1"
 }
 # Run a command in a span; return its exit code: NAME COMMAND [ARGUMENT]..., a program, a builtin or a function.
+# It calls no function on its usual way, and says little, for bash copies a function for each call.
 trace() {
     builtin set +ax -- "$?" "$-" "$@"
-    builtin local _trace_span='' _trace_text='' _trace_left='' _trace_came='' _trace_caught=0
-    if [[ $_trace_fifo && ${TRACEPARENT@a} != *r* ]]; then
-        builtin local -x TRACEPARENT="$TRACEPARENT"
-        _trace_begin "$TRACEPARENT" "${3:-${4:-span}}" || :
-    fi
-    # The script's own code must see `$?`, and errexit must act in it. A program sees neither, so its failure can wait until its
-    # span has ended: it is the call of trace that fails. `declare -f +i` tells functions and prints nothing; a function has no
-    # such attribute that it could lose.
-    if [[ " eval source . command builtin exit " == *" ${4-} "* ]] || builtin declare -f +i -- "${4-}" 2>&-; then
-        if _trace_resume "$1" "$2"; then "${@:4}"; else "${@:4}"; fi
-        builtin set +ax -- "$?" "$-" "${@:3}"
-        _trace_left=unknown
-    elif [[ $BASHPID != "$$" && $BASHPID != "$_trace_no_job" ]] && _trace_is_job "$2" "${4-}"; then
-        builtin local _trace_program=''
-        builtin local -a _trace_passed _trace_came
-        _trace_passed=() _trace_came=()
-        _trace_catch_signals
-        _trace_resume 0 "$2"
-        "${@:4}" <&0 &
-        builtin set +ax -- 0 "$-" "${@:3}"
-        _trace_await "$!" || builtin set -- "$?" "${@:2}"
-    elif { [[ $2 != *[ax]* ]] || _trace_resume 0 "$2"; } && "${@:4}"; then
-        builtin set +ax -- 0 "$-" "${@:3}"
-    else
-        builtin set +ax -- "$?" "$-" "${@:3}"
-    fi
-    [[ ! $_trace_span ]] || _trace_write end "${EPOCHREALTIME-}" "$_trace_span" "$1" || :
-    [[ ! ${_trace_came-} ]] || _trace_follow "$1" || :
-    (($1 != 127)) || _trace_explain "${4-}" || :
-    # A RETURN trap that the function has set is its caller's now, so it is not to run when this function returns, but to be
-    # there afterwards. Only a RETURN trap of our own can do that.
-    if [[ $_trace_left || $2 == *x*T* ]]; then
-        _trace_left=''
-        # With a trap there is something to write, for which a closed stdout is an error.
-        if builtin trap -p RETURN 2>&- >&-; then
-            :
-        elif builtin trap -p RETURN 2>/dev/null >|"$_trace_folder/$BASHPID"; then
-            IFS= builtin read -r -d '' _trace_left 2>/dev/null <"$_trace_folder/$BASHPID" || :
-        else
-            _trace_left=$(builtin trap -p RETURN)
+    builtin local _trace_context=''
+    if [[ $_trace_fifo -ef /dev/fd/$_trace_fd && ${TRACEPARENT-} && ${TRACEPARENT@a} == x ]]; then
+        [[ $_trace_pid == "$BASHPID" ]] || _trace_enter
+        if [[ ! ${3-} || ${#3} -gt 100 || $TRACEPARENT$3 == *[\\\|$'\n']* ]]; then
+            builtin local _trace_text=''
+            _trace_cut "$TRACEPARENT" # of `TRACEPARENT=... trace` it may be anything
+            builtin local TRACEPARENT="$_trace_text"
+            _trace_cut "${3:-${4:-span}}"
+            builtin set -- "$1" "$2" "$_trace_text" "${@:4}"
         fi
+        _trace_context=${TRACEPARENT:0:36}$_trace_prefix$((++_trace_count))${TRACEPARENT:52:3}
+        until builtin printf '%s\n' "begin|${EPOCHREALTIME-}|$_trace_context|$TRACEPARENT|$BASHPID|$3" 2>&- >&"$_trace_fd"; do
+            _trace_await_room || { _trace_context='' && break; }
+        done
+        # It is exported, as the script's is; `-x` would change the script's after `TRACEPARENT=... trace`.
+        builtin local TRACEPARENT="$_trace_context"
     fi
-    if [[ $_trace_left || $2 == *[ax]* ]]; then
-        _trace_text=${2//[!ax]/}
-        builtin trap "builtin ${_trace_left:-trap - RETURN}"$'\n'"${_trace_text:+builtin set -$_trace_text}" RETURN
+    # The script's own code must see `$?`, errexit must act in it, and it may take the descriptor. A program does not care, so
+    # its failure can wait until its span has ended: it is the call of trace that fails. `declare -f +i` tells functions and
+    # prints nothing; a function has no such attribute that it could lose.
+    if case ${4-} in eval | source | . | command | builtin | exit) ;; *) builtin declare -f +i -- "${4-}" 2>&- ;; esac; then
+        if [[ $1 == 0 && $2 != *[ax]* ]] || _trace_resume "$1" "$2"; then "${@:4}"; else "${@:4}"; fi
+        builtin set +ax -- "$?" "$-" "$4" code
+        [[ $_trace_fifo -ef /dev/fd/$_trace_fd ]] || _trace_context=''
+    elif [[ $BASHPID != "$$" && $BASHPID != "$_trace_no_job" ]] && _trace_is_job "$2" "${4-}"; then
+        _trace_run_job "$2" "${@:4}" || :
+        builtin set -- "$_trace_code" "$2" "$4" job
+    elif { [[ $2 != *[ax]* ]] || _trace_resume 0 "$2"; } && "${@:4}"; then
+        builtin set +ax -- 0 "$-"
+    else
+        builtin set +ax -- "$?" "$-" "${4-}"
+    fi
+    [[ ! $_trace_context ]] ||
+        until builtin printf '%s\n' "end|${EPOCHREALTIME-}|$_trace_context|$1" 2>&- >&"$_trace_fd"; do _trace_await_room || break; done
+    if [[ ${4-} || $1 == 127 || $2 == *[ax]* ]]; then
+        [[ ${4-} != job ]] || _trace_follow "$1" || :
+        [[ $1 != 127 ]] || _trace_explain "$3" || :
+        # A RETURN trap that the function has set is its caller's now, so it is not to run when this function returns, but to be
+        # there afterwards. Only a RETURN trap of our own can do that. With a trap there is something to print, for which a
+        # closed stdout is an error.
+        builtin local _trace_text=''
+        if [[ ${4-} == code || $2 == *x*T* ]] && ! builtin trap -p RETURN 2>&- >&-; then
+            [[ $_trace_folder ]] && builtin trap -p RETURN 2>/dev/null >|"$_trace_folder/$BASHPID" && _trace_read "$_trace_folder/$BASHPID" ||
+                _trace_text=$(builtin trap -p RETURN)
+        fi
+        if [[ $_trace_text || $2 == *[ax]* ]]; then
+            builtin set -- "$1" "${2//[!ax]/}"
+            builtin trap "builtin ${_trace_text:-trap - RETURN}"$'\n'"${2:+builtin set -$2}" RETURN
+        fi
     fi
     return "$1"
 }
 # The same for a program in the background: NAME PROGRAM [ARGUMENT]... &. The job becomes the program, so `$!` is the program.
 trace_background() {
     builtin set +ax -- "$?" "$-" "$@"
-    if [[ $BASHPID == "$$" ]] || builtin declare -f +i -- "${4-}" 2>&- || ! builtin type -P -- "${4-}" >/dev/null; then
-        if _trace_resume "$1" "$2"; then trace "${@:3}"; else trace "${@:3}"; fi
-        return "$?"
+    if [[ $BASHPID != "$$" ]] && ! builtin declare -f +i -- "${4-}" 2>&- && builtin type -P -- "${4-}" >/dev/null; then
+        _trace_write "program|${EPOCHREALTIME-}|$BASHPID" || :
+        [[ ${SHELLOPTS@a} != *x* ]] || _trace_resume 0 "$2" # the program has these options, too
+        trace "${3:-$4}" builtin exec "${@:4}"
+    elif _trace_resume "$1" "$2"; then
+        trace "${@:3}"
+    else
+        trace "${@:3}"
     fi
-    if [[ $_trace_fifo -ef /dev/fd/$_trace_fd && ${TRACEPARENT@a} != *r* ]]; then
-        builtin export TRACEPARENT
-        _trace_begin "$TRACEPARENT" "${3:-$4}" program || :
-    fi
-    _trace_resume 0 "$2"
-    builtin exec "${@:4}"
 }
 
 # -- what they share --
@@ -161,35 +169,26 @@ _trace_resume() { # CODE OPTIONS: put back the shell's options, and `$?`
     esac
     return "$1"
 }
-_trace_begin() { # PARENT NAME [program]: begin a span; TRACEPARENT says its trace and flags, and names it then
-    if ((_trace_pid != BASHPID)); then # a subshell goes on from elsewhere in the cycle of 2^64 ids
-        _trace_text=${EPOCHREALTIME-$SECONDS}
-        ((_trace_pid = BASHPID, _trace_state += BASHPID * 0x9e3779b97f4a7c15 ^ ${_trace_text//[!0-9]/} * 0x2545f4914f6cdd1d))
-    fi
-    builtin printf -v _trace_span %016x "$((_trace_state = _trace_state * 6364136223846793005 + 1442695040888963407))"
-    TRACEPARENT=${TRACEPARENT:0:36}$_trace_span${TRACEPARENT:52:3}
-    _trace_text=$2
-    [[ ${#2} -le 100 && $2 != *[\\$'\n']* ]] || _trace_cut "$2"
-    _trace_write begin "${EPOCHREALTIME-}" "$TRACEPARENT" "$1" "$BASHPID" "${3-}" "$_trace_text"
+_trace_enter() { # a shell, the script's or one in it: its ids are four hexadecimal and twelve decimal digits, the latter a counter
+    builtin local _trace_time="${EPOCHREALTIME-$SECONDS}"
+    ((_trace_state = (_trace_state + BASHPID) * 6364136223846793005 ^ ${_trace_time//[!0-9]/} * 0x2545f4914f6cdd1d))
+    ((_trace_count = 100000000000 + (_trace_state & 0x7fffffffff)))
+    builtin printf -v _trace_prefix %04x "$((_trace_state >> 48 & 0xffff))"
+    _trace_pid=$BASHPID
 }
 _trace_tell() { # KIND NAME [KEY=VALUE]...: tell about the innermost span; what has no room in the record is left out
-    [[ $_trace_fifo ]] || return 1
-    builtin local LC_ALL=C _trace_text _trace_pair _trace_size
-    builtin local -a _trace_fields
+    [[ ${TRACEPARENT:-none} != *[!0-9a-f-]* ]] || return 1
+    builtin local LC_ALL=C _trace_text _trace_pair _trace_record
     _trace_cut "$2"
-    _trace_fields=("$1" "${EPOCHREALTIME-}" "${TRACEPARENT:36:16}" "$_trace_text")
-    _trace_size=${#_trace_text}
+    _trace_record="$1|${EPOCHREALTIME-}|${TRACEPARENT:0:55}|$_trace_text"
     for _trace_pair in "${@:3}"; do
         _trace_cut "$_trace_pair"
-        ((_trace_size + ${#_trace_text} < 900)) || continue
-        _trace_fields+=("$_trace_text")
-        ((_trace_size += ${#_trace_text} + 1))
+        ((${#_trace_record} + ${#_trace_text} > 990)) || _trace_record+="|$_trace_text"
     done
-    _trace_write "${_trace_fields[@]}"
+    _trace_write "$_trace_record"
 }
 _trace_cut() { # TEXT: set $_trace_text to it, escaped, in at most 700 bytes; a character has six at most
     _trace_text=$1
-    [[ ${#1} -gt 100 || $1 == *[\\$'\n']* ]] || return 0
     builtin local LC_ALL=C
     if ((${#1} > 600)); then
         _trace_text=${1:0:600}
@@ -203,26 +202,40 @@ _trace_cut() { # TEXT: set $_trace_text to it, escaped, in at most 700 bytes; a 
 _trace_escape() { # TEXT: set $_trace_text to it, on one line
     _trace_text=${1//\\/\\\\}
     _trace_text=${_trace_text//$'\n'/\\n}
+    _trace_text=${_trace_text//|/\\p}
 }
-_trace_write() { # FIELD...: write a record, while there is somebody to read it
-    while [[ $_trace_fifo -ef /dev/fd/$_trace_fd ]]; do
-        ! builtin printf '\0%s' "$@" $'\n' 2>&- >&"$_trace_fd" || return 0
-        _trace_nap || break
-    done
-    _trace_fifo='' # it has gone, or the script has taken its descriptor
+_trace_write() { # RECORD: write it, if there is somebody to read it
+    [[ $_trace_fifo -ef /dev/fd/$_trace_fd ]] || return 1
+    until builtin printf '%s\n' "$1" 2>&- >&"$_trace_fd"; do _trace_await_room || return 1; done
+}
+_trace_await_room() { # for a record; fail if the FIFO has gone, or the script has taken its descriptor
+    [[ $_trace_fifo -ef /dev/fd/$_trace_fd ]] && _trace_nap && [[ $_trace_fifo -ef /dev/fd/$_trace_fd ]]
 }
 _trace_nap() { # [end]: wait a little for the other side; fail after a second of that, in all shells of the script together
-    builtin local _trace_naps=''
-    builtin printf . 2>/dev/null >>"$_trace_folder/naps" || return 1
-    builtin read -r _trace_naps 2>/dev/null <"$_trace_folder/naps" || :
+    builtin local _trace_text='' _trace_naps
+    _trace_read "$_trace_folder/naps" || return 1
+    _trace_naps=$_trace_text
     if ((${#_trace_naps} < 50)); then
         # A trap's handler may run meanwhile, and it has the script's stderr.
-        [[ -p $_trace_folder/nap ]] && builtin read -r -t 0.02 _trace_naps <>"$_trace_folder/nap"
-        (($? <= 128)) || return 0 # nobody writes there, so it took its time
-    elif [[ ${1-} != end ]]; then
-        _trace_give_up
+        [[ -p $_trace_folder/nap ]] && builtin read -r -t 0.02 _trace_text <>"$_trace_folder/nap"
+        (($? > 128)) || return 1 # nobody writes there, so it took its time
+        _trace_read "$_trace_folder/naps" || return 1
+        # Of naps at the same time the first to end counts.
+        [[ $_trace_naps != "$_trace_text" ]] || builtin printf . 2>/dev/null >>"$_trace_folder/naps" && return 0
     fi
+    [[ ${1-} == end ]] || _trace_give_up
     return 1
+}
+_trace_read() { # FILE: set $_trace_text to what is in it; IFS has no say in `read -N`, and may be readonly
+    _trace_text=''
+    builtin read -r -N 99999 _trace_text 2>/dev/null <"$1" || [[ $_trace_text ]]
+}
+_trace_capture() { # BUILTIN [ARGUMENT]...: set $_trace_text to what it prints, without a process where that can be done
+    if [[ $_trace_folder ]] && builtin "$@" 2>/dev/null >|"$_trace_folder/$BASHPID"; then
+        _trace_read "$_trace_folder/$BASHPID" || :
+    else
+        _trace_text=$(builtin "$@" 2>/dev/null)
+    fi
 }
 _trace_give_up() { # the first shell to take the FIFO away says so
     _trace_leave || return 1
@@ -235,55 +248,59 @@ _trace_explain() { # COMMAND: say how trace is called, where what should be the 
 
 # -- a background job: its signals are its program's --
 
-_trace_is_job() { # OPTIONS COMMAND: whether this shell is one and this a program; keep in $_trace_caught what the shell handles
-    builtin local _trace_key _trace_mask _trace_ignored=0 _trace_children=''
-    [[ $1 != *m* && -e /dev/fd/0 ]] || return 1
-    if [[ -r /proc/$BASHPID/task/$BASHPID/children ]]; then
-        while builtin read -r _trace_key _trace_mask; do
-            [[ $_trace_key != SigIgn: ]] || _trace_ignored=0x$_trace_mask
-            [[ $_trace_key != SigCgt: ]] || _trace_caught=0x$_trace_mask
-        done <"/proc/$BASHPID/status"
-    fi
+_trace_is_job() { # OPTIONS COMMAND: whether this shell is one, without a trap of its own, and this a program; set $_trace_passed
+    builtin local _trace_text='' _trace_ignored _trace_caught _trace_signal
+    [[ $1 != *m* && -e /dev/fd/0 && -r /proc/$BASHPID/task/$BASHPID/children ]] || return 1
+    _trace_capture type -t -- "$2" && [[ $_trace_text == file* ]] || return 1
+    _trace_read "/proc/$BASHPID/status" || return 1
+    _trace_ignored=${_trace_text#*SigIgn:?} _trace_caught=${_trace_text#*SigCgt:?}
+    _trace_ignored=0x${_trace_ignored:0:16} _trace_caught=0x${_trace_caught:0:16}
     # SIGQUIT is 3; of all shells of a script bash has jobs alone ignore it.
     if ((!(_trace_ignored & 1 << 2))); then
         _trace_no_job=$BASHPID
         return 1
     fi
-    ((_trace_caught |= _trace_ignored))
-    builtin read -r _trace_children <"/proc/$BASHPID/task/$BASHPID/children"
     # `$!` may be about a child.
-    [[ ! $_trace_children && $(builtin type -t -- "$2") == file ]]
-}
-_trace_catch_signals() { # those that this shell has no trap for
-    builtin local _trace_signal _trace_text
-    _trace_text=$(builtin trap -p HUP USR1 USR2 TERM)$'\n'
-    for _trace_signal in HUP=1 USR1=10 USR2=12 TERM=15; do
-        # A trap that is shown and does not act is that of the shell around this one.
-        if [[ $_trace_text == *" SIG${_trace_signal%=*}"$'\n'* ]] && ((_trace_caught & 1 << ${_trace_signal#*=} - 1)); then
-            continue
+    ! _trace_read "/proc/$BASHPID/task/$BASHPID/children" || return 1
+    _trace_capture trap -p HUP INT USR1 USR2 TERM
+    _trace_passed=()
+    for _trace_signal in HUP=1 INT=2 USR1=10 USR2=12 TERM=15; do
+        if ((_trace_caught & 1 << ${_trace_signal#*=} - 1)); then
+            # A trap that is shown and does not act is that of the shell around this one.
+            [[ $_trace_text$'\n' != *" SIG${_trace_signal%=*}"$'\n'* ]] || return 1
         fi
-        _trace_passed+=("${_trace_signal%=*}")
-        builtin trap "_trace_pass_on ${_trace_signal%=*}" "${_trace_signal%=*}"
+        ((_trace_ignored & 1 << ${_trace_signal#*=} - 1)) || _trace_passed+=("${_trace_signal%=*}")
     done
+}
+_trace_run_job() { # OPTIONS PROGRAM [ARGUMENT]...: pass on to it the signals that come; set $_trace_code to its exit code
+    builtin local _trace_program='' _trace_signal
+    _trace_came=()
+    for _trace_signal in "${_trace_passed[@]}"; do
+        builtin trap "_trace_pass_on $_trace_signal" "$_trace_signal"
+    done
+    _trace_resume 0 "$1"
+    "${@:2}" <&0 &
+    builtin set +ax
+    _trace_program=$!
+    for _trace_signal in "${_trace_came[@]}"; do
+        builtin kill "-$_trace_signal" "$_trace_program" 2>/dev/null
+    done
+    # A trap ends `wait`, which then tells of the signal; `builtin wait` of bash 4.4 would not be ended.
+    while
+        command wait "$_trace_program" 2>/dev/null
+        _trace_code=$?
+        ((_trace_code > 128)) && builtin kill -0 "$_trace_program" 2>/dev/null
+    do :; done
+    if ((_trace_code > 128)); then
+        command wait "$_trace_program" 2>/dev/null
+        builtin set -- "$?"
+        (($1 == 127)) || _trace_code=$1 # under POSIX's rules it tells once
+    fi
+    builtin trap - "${_trace_passed[@]}"
 }
 _trace_pass_on() { # SIGNAL
     _trace_came+=("$1")
     [[ ! $_trace_program ]] || builtin kill "-$1" "$_trace_program" 2>/dev/null || :
-}
-_trace_await() { # PROGRAM: wait until it ends; return its exit code
-    builtin local _trace_signal _trace_code=0 _trace_count
-    _trace_program=$1
-    for _trace_signal in "${_trace_came[@]}"; do
-        builtin kill "-$_trace_signal" "$1" 2>/dev/null || :
-    done
-    until
-        _trace_count=${#_trace_came[@]}
-        command wait "$1" 2>/dev/null # bash 4.4 lets no signal interrupt `builtin wait`
-        _trace_code=$?
-        ((_trace_count == ${#_trace_came[@]}))
-    do :; done
-    builtin trap - "${_trace_passed[@]}"
-    return "$_trace_code"
 }
 _trace_follow() { # CODE: end as the program has, if it was by a signal that was meant for this shell
     builtin local _trace_signal
@@ -295,7 +312,7 @@ _trace_follow() { # CODE: end as the program has, if it was by a signal that was
 # -- the start and the end --
 
 _trace_start() { # [OPTION]...
-    builtin local _trace_seed='' _trace_child='' _trace_parent='' _trace_span='' _trace_text=''
+    builtin local _trace_seed='' _trace_child='' _trace_parent='' _trace_text=''
     _trace_outer=${TRACEPARENT-}
     if _trace_is_readonly; then
         _trace_refuse "TRACEPARENT is readonly"
@@ -351,7 +368,7 @@ _trace_save_child_trap() { # before the first process is started: its end is not
     builtin local -
     builtin set -o noclobber # nobody else has made that file
     builtin trap -p CHLD 2>/dev/null >"$_trace_folder" || return 1
-    IFS= builtin read -r -d '' _trace_child <"$_trace_folder" || :
+    ! _trace_read "$_trace_folder" || _trace_child=$_trace_text
 }
 _trace_prepare() { # make the folder and what is in it; print 24 random bytes in hex
     builtin command rm "$_trace_folder" && builtin command mkdir -m 700 "$_trace_folder" || return 1
@@ -385,25 +402,23 @@ _trace_identify() { # join the trace of TRACEPARENT where that is one, or begin 
     _trace_hex=${_trace_hex//?/[0-9a-f]}
     _trace_owner=$BASHPID
     _trace_state=0x${_trace_seed:0:16}
-    _trace_pid=$BASHPID
-    export TRACEPARENT=00-${_trace_seed:16}-0000000000000000-01
+    builtin export TRACEPARENT=00-${_trace_seed:16}-${_trace_seed:0:16}-01
     if [[ ${_trace_outer:0:55} == [0-9a-f][0-9a-f]-$_trace_hex$_trace_hex-$_trace_hex-[0-9a-f][0-9a-f] &&
         $_trace_outer != @(ff*|??-+(0)-*|??-+([!-])-+(0)-*|00-*-*-??-*) && ${_trace_outer:55:1} == @(|-) ]]; then
         _trace_parent=00${_trace_outer:2:53}
-        builtin printf -v TRACEPARENT %s-%02x "${_trace_parent:0:52}" "$((0x${_trace_outer:53:2} & 3))"
+        builtin printf -v TRACEPARENT %s-%02x "${_trace_parent:0:36}${_trace_seed:0:16}" "$((0x${_trace_outer:53:2} & 3))"
     fi
 }
-_trace_introduce() { # [OPTION]...: the first record says who the script is and what it wants; the second begins its span
-    builtin local _trace_option _trace_name="${0##*/}"
-    builtin local -a _trace_fields
-    _trace_name=${_trace_name:-span}
-    _trace_fields=(start "$BASHPID")
-    for _trace_option in "$PWD" "$_trace_name" "$@"; do
-        _trace_escape "$_trace_option"
-        _trace_fields+=("$_trace_text")
+_trace_introduce() { # [OPTION]...: the first record says who the script is and what it wants, and begins its span
+    builtin local _trace_word _trace_record
+    _trace_word=${0##*/}
+    _trace_cut "${_trace_word:-span}"
+    _trace_record="$BASHPID|${EPOCHREALTIME-}|$TRACEPARENT|$_trace_parent|$_trace_text"
+    for _trace_word in "$PWD" "$@"; do
+        _trace_escape "$_trace_word"
+        _trace_record+="|$_trace_text"
     done
-    builtin printf '\0%s' "${_trace_fields[@]}" $'\n' >&"$_trace_fd"
-    _trace_begin "$_trace_parent" "$_trace_name"
+    builtin printf '%s\n' "$_trace_record" >&"$_trace_fd"
 }
 _trace_launch() { # start the other side; it has the FIFO as its stdin, and of the script's descriptors stderr alone
     builtin set +eEuTf
@@ -430,7 +445,7 @@ sys.exit(run(sys.argv[2]))'
     } <"$_trace_fifo" >/dev/null &
 }
 _trace_finish() { # CODE
-    _trace_write finish "${EPOCHREALTIME-}" "$1"
+    _trace_write "finish|${EPOCHREALTIME-}|$1"
     [[ ! $_trace_fifo -ef /dev/fd/$_trace_fd ]] || _trace_exec "$_trace_fd>&-" # or it may be the script's by now
     until [[ -e $_trace_folder/done || ! -d $_trace_folder ]]; do
         _trace_nap end && continue
@@ -440,13 +455,13 @@ _trace_finish() { # CODE
     _trace_forget
 }
 _trace_leave() { # remove the folder; fail if another shell has; the end of the processes that do it is not the script's business
-    builtin local _trace_child='' _trace_is_first=''
-    builtin trap -p CHLD 2>/dev/null >|"$_trace_folder/$BASHPID" || return 1
-    IFS= builtin read -r -d '' _trace_child <"$_trace_folder/$BASHPID" || :
+    builtin local _trace_text='' _trace_is_first=''
+    [[ -d $_trace_folder ]] || return 1
+    _trace_capture trap -p CHLD
     builtin trap - CHLD
     ! builtin command rm "$_trace_folder/fifo" 2>/dev/null || _trace_is_first=1
     builtin command rm -rf "$_trace_folder" 2>/dev/null
-    [[ ! $_trace_child ]] || builtin eval "builtin $_trace_child"
+    [[ ! $_trace_text ]] || builtin eval "builtin $_trace_text"
     [[ $_trace_is_first ]]
 }
 _trace_forget() { # be as before trace_start

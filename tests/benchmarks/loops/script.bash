@@ -7,10 +7,10 @@ trace_start --export "$2"
 TIMEFORMAT='%U %S'
 times=$3
 function_() { :; }
-wrapper() { "$@"; }
+wrapper() { "${@:2}"; }
 repeat() {
     for ((i = 0; i < times; i++)); do "$@"; done
 }
 time repeat trace name "$4"
-time repeat wrapper "$4"
+time repeat wrapper name "$4"
 trace_end
