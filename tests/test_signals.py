@@ -179,8 +179,9 @@ class SignalTests(unittest.TestCase):
             process.send_signal(signal.SIGINT)
             started = time.monotonic()
             while process.poll() is None and time.monotonic() < started + PATIENCE_SECONDS:
-                # A reader who goes on taking a little is waited for.
+                # A reader who goes on taking a little is waited for; the node may need a while before there is something.
                 select.select([], [], [], 0.1)
+                select.select([reading], [], [], PATIENCE_SECONDS)
                 os.read(reading, select.PIPE_BUF)
                 process.send_signal(signal.SIGTERM)
 

@@ -28,6 +28,9 @@ from tests.scripts import (
     write_program,
 )
 
+#: What a script says when nobody reads.
+GIVEN_UP = "trace: nobody has read for a second: the script goes on untraced\n"
+
 
 class SourceTests(BashTestCase):
     """Whoever sources it, whatever is there of it: the script runs, and one sentence says why it is not traced."""
@@ -260,52 +263,42 @@ class ShownTests(BashTestCase):
 
         self.assertEqual((got.code, got.out, got.err.count("trace.")), (0, "end\n", 1))
 
-    def test_patience_is_a_second_for_all_shells_together(self) -> None:
-        """Where nobody reads, a script with many subshells waits for a second in all, and that is said once."""
-        text = """
-for i in {1..12}; do (for j in {1..120}; do trace "$long" :; done); done; trace n true; trace_end; echo end"""
+    def run_with_other_side(self, program: str, text: str) -> Outcome:
+        """Run a script that traces, with the shell's words of a program in Python's place; it has a long name in $long."""
         with tempfile.TemporaryDirectory() as folder:
             python = os.path.join(folder, "python")
-            write_program(python, "exec sleep 20 2> /dev/null")
-            began = time.monotonic()
-            got = run_script(f"printf -v long %0600d\n{START}{text}", PYTHON=python)
+            write_program(python, program)
+            return run_script(f"printf -v long %0250d\n{START}{text}", PYTHON=python)
+
+    def test_patience_is_a_second_for_all_shells_together(self) -> None:
+        """A script with many subshells waits for a reader for a second in all, and says so once; one that comes later has nothing to add.
+
+        A beginning that had no room is not told, and so its end is not, though that had some.
+        """
+        text = """
+for i in {1..12}; do (for j in {1..240}; do trace "$long" :; done); done; trace n true; trace_end; echo end"""
+        began = time.monotonic()
+        got = self.run_with_other_side(f'sleep 1.8; exec {lone_python()} "$@"', text)
 
         self.assertLess(time.monotonic() - began, 5)
-        self.assertEqual(got.out, "end\n")
-        self.assertEqual(got.err, "trace: nobody has read for a second: the script goes on untraced\n")
+        self.assertEqual((got.out, got.err), ("end\n", GIVEN_UP))
+        self.assertGreater(len(got.spans), 10)
 
     def test_nobody_can_count_the_patience(self) -> None:
         """Where nobody reads, and files cannot grow, the script does not wait for ever."""
-        with tempfile.TemporaryDirectory() as folder:
-            python = os.path.join(folder, "python")
-            write_program(python, "exec sleep 20 2> /dev/null")
-            text = "trap '' XFSZ; ulimit -f 0; for i in {1..200}; do trace $long :; done; echo end"
-            got = run_script(f"printf -v long %0600d\n{START}{text}; trace_end", PYTHON=python)
+        text = "trap '' XFSZ; ulimit -f 0; for i in {1..400}; do trace $long :; done; echo end; trace_end"
+        got = self.run_with_other_side("exec sleep 20 2> /dev/null", text)
 
-        self.assertEqual((got.code, got.out), (0, "end\n"))
-        self.assertEqual(got.err, "trace: nobody has read for a second: the script goes on untraced\n")
-
-    def test_late_reader_says_nothing_more(self) -> None:
-        """Where a beginning had no room, nothing is told of that span, though its end had some; who gave up has said so."""
-        with tempfile.TemporaryDirectory() as folder:
-            python = os.path.join(folder, "python")
-            write_program(python, f'sleep 1.8; exec {lone_python()} "$@"')
-            text = "for i in {1..400}; do trace $long :; done; sleep 1.5; trace_end"
-            got = run_script(f"printf -v long %0250d\n{START}{text}", PYTHON=python)
-
-        self.assertEqual(got.err, "trace: nobody has read for a second: the script goes on untraced\n")
-        self.assertGreater(len(got.spans), 10)
+        self.assertEqual((got.code, got.out, got.err), (0, "end\n", GIVEN_UP))
 
     def test_slow_reader_loses_nothing(self) -> None:
         """Where the node is late, many subshells that fill the FIFO, one by one or at once, wait for it; no span is lost."""
         for after, seconds in [("", 0.7), ("&", 0.4)]:
-            with self.subTest(after), tempfile.TemporaryDirectory() as folder:
-                python = os.path.join(folder, "python")
-                write_program(python, f'sleep {seconds}; exec {lone_python()} "$@"')
-                text = f"IFS=.; for i in {{1..30}}; do (for j in {{1..10}}; do trace $long :; done) {after} done; wait; trace_end"
-                got = run_script(f"printf -v long %0600d\n{START}{text}", PYTHON=python)
+            with self.subTest(after):
+                text = f"IFS=.; for i in {{1..30}}; do (for j in {{1..20}}; do trace $long :; done) {after} done; wait; trace_end"
+                got = self.run_with_other_side(f'sleep {seconds}; exec {lone_python()} "$@"', text)
 
-                self.assertEqual((got.err, len(got.spans)), ("", 301))
+                self.assertEqual((got.err, len(got.spans)), ("", 601))
 
     def test_handler_s_span_is_another(self) -> None:
         """A handler that traces in the midst of `trace` changes neither the name of that span nor anything that is run."""
